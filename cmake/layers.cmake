@@ -1,0 +1,23 @@
+# temper_layer(folder [DEPENDS layers...] [LIBRARIES targets...])
+# One static library from every .cpp of the calling folder; the layers it may include are those it links.
+function(temper_layer name)
+  cmake_parse_arguments(LAYER "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  string(REPLACE "/" "_" target ${name})
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  add_library(temper_${target} STATIC ${sources})
+  set_target_properties(temper_${target} PROPERTIES LINKER_LANGUAGE CXX)
+  target_include_directories(temper_${target} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+  list(TRANSFORM LAYER_DEPENDS PREPEND temper_)
+  target_link_libraries(temper_${target} PUBLIC ${LAYER_DEPENDS} PRIVATE ${LAYER_LIBRARIES})
+endfunction()
+
+# temper_tests(folder DEPENDS layers...): one GoogleTest program from every .cpp of the calling folder.
+function(temper_tests name)
+  cmake_parse_arguments(TESTS "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  add_executable(test_${name} ${sources})
+  target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  list(TRANSFORM TESTS_DEPENDS PREPEND temper_)
+  target_link_libraries(test_${name} PRIVATE ${TESTS_DEPENDS} ${TESTS_LIBRARIES} GTest::gtest GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/")
+endfunction()
