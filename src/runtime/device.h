@@ -1,0 +1,59 @@
+#pragma once
+// The live hardware behind one seam: allocate, copy, load, run. Nothing else in the code base knows a vendor.
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "target/target.h"
+#include "temper/tensor.h"
+
+namespace temper {
+
+// Everything mutable of running an Executable: arena, streams. One per caller, not shared between threads.
+class Context {
+ public:
+  virtual ~Context() = default;
+};
+
+// Const and shareable.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  virtual const Program& program() const = 0;
+  virtual std::unique_ptr<Context> make_context() const = 0;
+
+  // arguments: one per program().inputs, on this device, in its layout; donated ones are taken (left empty), and
+  // after a failed run count as lost. results: one per program().outputs; an empty entry is allocated, another is
+  // written in place (type and layout must match). Once every entry of results is given or donated, and the context
+  // has run once, a run allocates nothing.
+  virtual void run(Context& context, std::span<Tensor> arguments, std::span<Tensor> results) const = 0;
+};
+
+struct DeviceFacts {
+  TargetFacts target;
+  std::string description;            // "AMD EPYC, 2 cores, AVX-512"
+  double peak_flops = 0;              // measured, f32 multiply-adds count as two; 0: not measured
+  double peak_bytes_per_second = 0;   // measured
+  std::string power_counter;          // where energy is read, empty if nowhere
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual std::string_view name() const = 0;  // "cpu", "cuda:0"
+  virtual const Target& target() const = 0;
+  virtual DeviceFacts facts() = 0;
+
+  virtual Tensor allocate(const Type& type, int64_t layout) = 0;  // Error exhausted names the bytes
+  // Between host and device or within the device, converting layouts; types must be equal. Done on return.
+  virtual void copy(const Tensor& from, Tensor& to) = 0;
+  virtual std::unique_ptr<Executable> load(std::shared_ptr<const Program> program) = 0;
+};
+
+// host tensor -> device in the layout of the argument; device tensor -> host, row-major
+Tensor upload(Device& device, const Tensor& host, const Argument& like);
+Tensor download(Device& device, const Tensor& tensor);
+
+}  // namespace temper

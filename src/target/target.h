@@ -1,0 +1,72 @@
+#pragma once
+// What is known about a kind of hardware without owning it: plain data and pure functions.
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace temper {
+
+// From a live Device, or by name ("avx512", "sm_90").
+struct TargetFacts {
+  std::string name;                                       // "cpu"
+  std::map<std::string, std::string, std::less<>> facts;  // isa, library versions: printed by `devices`
+  int threads = 1;
+  int64_t memory_bytes = 0;
+};
+
+struct Claim {
+  enum Kind { kernel, decompose, refuse } kind = kernel;
+  std::string why;  // for people: "oneDNN convolution", "no kernel for i4"
+};
+
+// Nodes that one kernel computes. The last is the root; values of the others stay inside unless listed as outputs.
+struct Cluster {
+  std::vector<int> nodes;  // ascending
+  std::string kind;        // "conv2d+relu", "map", "map+reduce"
+};
+
+struct CompileOptions {
+  int threads = 0;           // 0: the device's own choice
+  int64_t memory_limit = 0;  // bytes of temporaries; 0: none
+  bool deterministic = true; // same bits for any number of threads
+};
+
+struct Argument {
+  std::string name;
+  Type type;
+  int64_t layout = 0;  // 0: row-major; else one of the target's own
+};
+
+struct MemoryUse {
+  int64_t code = 0, arguments = 0, outputs = 0, temporaries = 0;  // bytes
+};
+
+// What a Target compiles a graph to. Serialisable: everything is plain data.
+struct Program {
+  std::string target;
+  Graph graph;       // legal: only what the target has kernels for
+  std::vector<Cluster> clusters;
+  std::vector<Argument> inputs, outputs;
+  std::vector<Donation> donations;
+  MemoryUse memory;
+  CompileOptions options;
+  std::string code;  // the target's own bytes; may be empty
+};
+
+using Pass = Graph (*)(const Graph&);
+
+struct Target {  // no hardware needed
+  std::string_view name;
+  Claim (*claim)(const TargetFacts&, const Graph&, const Node&) = nullptr;
+  std::vector<Cluster> (*cluster)(const TargetFacts&, const Graph&) = nullptr;  // optional
+  std::vector<Pass> legalize = {};                                             // optional
+  // `graph` is static and holds only nodes claimed as kernels.
+  Program (*compile)(const TargetFacts&, const Graph& graph, const CompileOptions&) = nullptr;
+};
+
+}  // namespace temper
