@@ -88,8 +88,9 @@ def check_file(path: Path, rules: dict[str, set[str]], owners: dict[str, str]) -
 def check_depends(path: Path, rules: dict[str, set[str]]) -> list[str]:
     problems = []
     for name, depends in re.findall(r"temper_layer\((\S+)\s+DEPENDS\s+([^)]*?)(?:\s+LIBRARIES[^)]*)?\)", path.read_text()):
+        may = {use.replace("/", "_") for use in rules.get(name) or rules.get(name.split("/")[0], set())}
         for use in depends.split():
-            if use not in {folder.replace("/", "_") for folder in rules.get(name, set())} | rules.get(name, set()):
+            if use.replace("/", "_") not in may and use.split("/")[0] not in may:
                 problems.append(f"{path.relative_to(ROOT)}: {name} may not depend on {use}")
     return problems
 
