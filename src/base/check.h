@@ -7,8 +7,9 @@ namespace temper {
 [[noreturn]] void check_failed(const char* condition, const char* file, int line, const std::string& message);
 }  // namespace temper
 
-#define TEMPER_CHECK(condition, ...)                                                                     \
-  do {                                                                                                   \
-    if (!(condition)) [[unlikely]]                                                                       \
-      ::temper::check_failed(#condition, __FILE_NAME__, __LINE__, ::temper::concat("" __VA_OPT__(, ) __VA_ARGS__)); \
+#define TEMPER_CHECK(condition, ...)                                           \
+  do {                                                                         \
+    if (!(condition)) [[unlikely]]                                             \
+      ::temper::check_failed(#condition, __FILE_NAME__, __LINE__,              \
+                             ::temper::concat("" __VA_OPT__(, ) __VA_ARGS__)); \
   } while (false)

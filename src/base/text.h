@@ -12,13 +12,16 @@ namespace text_detail {
 void append(std::string& out, double value);  // shortest form that reads back to the same double
 void append(std::string& out, float value);
 void append(std::string& out, std::string_view value);
-inline void append(std::string& out, bool value) { out += value ? "true" : "false"; }
 inline void append(std::string& out, char value) { out += value; }
 template <class Integer>
   requires std::is_integral_v<Integer>
 void append(std::string& out, Integer value) {
-  char buffer[24];
-  out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+  if constexpr (std::is_same_v<Integer, bool>) {  // here, so that no pointer becomes a bool
+    out += value ? "true" : "false";
+  } else {
+    char buffer[24];
+    out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+  }
 }
 }  // namespace text_detail
 

@@ -15,8 +15,9 @@ bool operator==(const Tensor& a, const Tensor& b) {
 }
 
 static auto position(std::vector<Attributes::Entry>& entries, std::string_view name) {
-  return std::lower_bound(entries.begin(), entries.end(), name,
-                          [](const Attributes::Entry& entry, std::string_view key) { return entry.first < key; });
+  return std::lower_bound(
+      entries.begin(), entries.end(), name,
+      [](const Attributes::Entry& entry, std::string_view key) { return entry.first < key; });
 }
 
 const Attribute* Attributes::find(std::string_view name) const {

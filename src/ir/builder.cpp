@@ -23,7 +23,8 @@ static bool may_share(const Op& op, std::span<const Graph> regions) {
 Builder::Builder(Graph& graph) : graph_(graph) {
   for (int i = 0; i < graph.size(); ++i) {
     const Node& node = graph.nodes()[static_cast<size_t>(i)];
-    if (may_share(*node.op, node.regions)) known_.emplace(hash_node(*node.op, node.inputs, node.attributes), i);
+    if (may_share(*node.op, node.regions))
+      known_.emplace(hash_node(*node.op, node.inputs, node.attributes), i);
   }
 }
 
@@ -47,7 +48,8 @@ static std::vector<Type> infer_types(const Graph& graph, const Op& op, std::span
     types.push_back(input ? graph.type(input) : Type{});
     present.push_back(static_cast<bool>(input));
   }
-  return op.infer({op, types, {reinterpret_cast<const bool*>(present.data()), present.size()}, attributes, regions});
+  return op.infer(
+      {op, types, {reinterpret_cast<const bool*>(present.data()), present.size()}, attributes, regions});
 }
 
 static std::vector<Value> outputs_of(int node, size_t count) {
@@ -80,8 +82,8 @@ std::vector<Value> Builder::emit_all(const Op& op, std::vector<Value> inputs, At
   const int index = graph_.size();
   if (shared) known_.emplace(key, index);
   const size_t count = types.size();
-  graph_.nodes_.push_back({&op, std::move(inputs), std::move(attributes), std::move(types), std::move(regions),
-                           std::string(label)});
+  graph_.nodes_.push_back({&op, std::move(inputs), std::move(attributes), std::move(types),
+                           std::move(regions), std::string(label)});
   return outputs_of(index, count);
 }
 
@@ -100,7 +102,8 @@ Value Builder::scalar(DType dtype, double value) {
 static std::vector<Value> mapped_inputs(const Node& node, const std::vector<std::vector<Value>>& map) {
   std::vector<Value> inputs;
   for (Value input : node.inputs) {
-    inputs.push_back(input ? map[static_cast<size_t>(input.node)][static_cast<size_t>(input.index)] : Value{});
+    inputs.push_back(input ? map[static_cast<size_t>(input.node)][static_cast<size_t>(input.index)]
+                           : Value{});
   }
   return inputs;
 }
@@ -110,9 +113,11 @@ static Value mapped(const std::vector<std::vector<Value>>& map, Value value) {
 }
 
 std::vector<Value> inline_graph(Builder& to, const Graph& from, std::span<const Value> inputs) {
-  TEMPER_CHECK(inputs.size() == from.inputs.size(), "a graph of ", from.inputs.size(), " inputs got ", inputs.size());
+  TEMPER_CHECK(inputs.size() == from.inputs.size(), "a graph of ", from.inputs.size(), " inputs got ",
+               inputs.size());
   std::vector<std::vector<Value>> map(static_cast<size_t>(from.size()));
-  for (size_t i = 0; i < inputs.size(); ++i) map[static_cast<size_t>(from.inputs[i].value.node)] = {inputs[i]};
+  for (size_t i = 0; i < inputs.size(); ++i)
+    map[static_cast<size_t>(from.inputs[i].value.node)] = {inputs[i]};
   for (size_t i = 0; i < map.size(); ++i) {
     const Node& node = from.nodes()[i];
     if (node.op == &input_op) continue;
@@ -133,7 +138,8 @@ Graph rewrite(const Graph& graph, const RewriteNode& rewrite_node, bool recurse)
     const NodeView view{node, {}};
     std::optional<std::vector<Value>> replaced = rewrite_node(b, view);
     if (replaced) {  // a new input node: same port, other type
-      TEMPER_CHECK(replaced->size() == 1 && result.node(replaced->front()).op == &input_op, "input ", port.name);
+      TEMPER_CHECK(replaced->size() == 1 && result.node(replaced->front()).op == &input_op, "input ",
+                   port.name);
       map[static_cast<size_t>(port.value.node)] = *replaced;
     } else {
       map[static_cast<size_t>(port.value.node)] = {b.emit(input_op, {}, node.attributes, node.name)};

@@ -26,7 +26,8 @@ class Builder {
   Value constant(Tensor tensor);
   Value scalar(DType dtype, double value);  // rank 0
 
-  // Every node emitted while set and without a name of its own gets this name: for passes that rewrite a node.
+  // Every node emitted while set and without a name of its own gets this name: for passes that rewrite a
+  // node.
   void set_default_name(std::string_view name) { default_name_ = name; }
 
  private:

@@ -45,21 +45,23 @@ static void verify_node(const Graph& graph, int index) {
   std::vector<Type> types;
   std::vector<char> present;
   for (Value input : node.inputs) {
-    TEMPER_CHECK(!input || in_range(graph, input, index), graph.describe(index), " reads a value not before it");
+    TEMPER_CHECK(!input || in_range(graph, input, index), graph.describe(index),
+                 " reads a value not before it");
     present.push_back(static_cast<bool>(input));
     types.push_back(input ? graph.type(input) : Type{});
   }
   const auto* flags = reinterpret_cast<const bool*>(present.data());
   const InferContext context{*node.op, types, {flags, present.size()}, node.attributes, node.regions};
-  TEMPER_CHECK(node.op->infer(context) == node.outputs, graph.describe(index), " has types other than inferred");
+  TEMPER_CHECK(node.op->infer(context) == node.outputs, graph.describe(index),
+               " has types other than inferred");
   for (const Graph& region : node.regions) verify(region);
 }
 
 static void verify_ports(const Graph& graph) {
   std::set<std::string> names;
   for (const Port& port : graph.inputs) {
-    TEMPER_CHECK(in_range(graph, port.value, graph.size()) && graph.node(port.value).op == &input_op, "input ",
-                 port.name, " is no input node");
+    TEMPER_CHECK(in_range(graph, port.value, graph.size()) && graph.node(port.value).op == &input_op,
+                 "input ", port.name, " is no input node");
     TEMPER_CHECK(names.insert(port.name).second, "two inputs are named ", port.name);
   }
   names.clear();
@@ -81,7 +83,8 @@ static void verify_donations(const Graph& graph) {
     const Port& output = graph.outputs[static_cast<size_t>(pair.output)];
     TEMPER_CHECK(graph.type(input.value) == graph.type(output.value), "donation of ", input.name, " to ",
                  output.name, " changes the type");
-    TEMPER_CHECK(from.insert(pair.input).second && to.insert(pair.output).second, input.name, " is donated twice");
+    TEMPER_CHECK(from.insert(pair.input).second && to.insert(pair.output).second, input.name,
+                 " is donated twice");
   }
 }
 
@@ -98,7 +101,8 @@ static bool same_ports(const std::vector<Port>& a, const std::vector<Port>& b) {
 
 static bool same_node(const Node& a, const Node& b) {
   return a.op == b.op && a.inputs == b.inputs && a.attributes == b.attributes && a.outputs == b.outputs &&
-         a.name == b.name && std::equal(a.regions.begin(), a.regions.end(), b.regions.begin(), b.regions.end(), same);
+         a.name == b.name &&
+         std::equal(a.regions.begin(), a.regions.end(), b.regions.begin(), b.regions.end(), same);
 }
 
 bool same(const Graph& a, const Graph& b) {

@@ -21,7 +21,7 @@ struct Value {
 
 struct Node {
   const Op* op = nullptr;
-  std::vector<Value> inputs;   // a none Value is an absent optional input
+  std::vector<Value> inputs;  // a none Value is an absent optional input
   Attributes attributes;
   std::vector<Type> outputs;
   std::vector<Graph> regions;  // bodies of call, scan, cond, while
@@ -48,7 +48,7 @@ class Graph {
   const Type& type(Value value) const { return node(value).outputs[static_cast<size_t>(value.index)]; }
   int size() const { return static_cast<int>(nodes_.size()); }
 
-  std::vector<Port> inputs;   // each an `input` node's value; data and parameters alike
+  std::vector<Port> inputs;  // each an `input` node's value; data and parameters alike
   std::vector<Port> outputs;
   std::vector<Donation> donations;
 
@@ -65,7 +65,8 @@ class Graph {
 // For each node, the nodes that read it (ascending, each once). Graph outputs are not counted.
 std::vector<std::vector<int>> users(const Graph& graph);
 
-// Throws Error internal naming the first node that breaks a rule: order, types as inferred, arity, ports, donations.
+// Throws Error internal naming the first node that breaks a rule: order, types as inferred, arity, ports,
+// donations.
 void verify(const Graph& graph);
 
 bool same(const Graph& a, const Graph& b);  // equal nodes, ports and donations, names included

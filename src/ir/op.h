@@ -25,9 +25,9 @@ struct InferContext {
 
 // A tensor in the evaluator: floats as double, everything else as int64 (u64 by its bits, bool 0 or 1).
 struct Array {
-  Type type;                   // static
-  std::vector<double> reals;   // used if is_float(type.dtype)
-  std::vector<int64_t> ints;   // used otherwise, always wrapped to the dtype's range
+  Type type;                  // static
+  std::vector<double> reals;  // used if is_float(type.dtype)
+  std::vector<int64_t> ints;  // used otherwise, always wrapped to the dtype's range
 };
 
 struct EvaluateContext {
@@ -56,7 +56,8 @@ struct VjpContext {
 // How a sample's input is filled. Deterministic: Philox by (sample, input, element).
 struct Fill {
   enum Kind { normal, uniform, integers, distinct, constant } kind = normal;
-  double low = -1, high = 1;  // uniform, integers: [low, high); constant: low; normal: mean low + 1, deviation high
+  double low = -1,
+         high = 1;  // uniform, integers: [low, high); constant: low; normal: mean low + 1, deviation high
   // distinct: a random permutation of evenly spaced values, so that max and sort have no ties
 };
 
@@ -77,12 +78,12 @@ struct Op {
   bool primitive = true;
   std::string_view summary;  // one line for the reference: y = f(x)
   std::vector<Type> (*infer)(const InferContext&) = nullptr;
-  std::vector<Array> (*evaluate)(const EvaluateContext&) = nullptr;           // primitives: the definition
-  std::vector<Value> (*decompose)(Builder&, const NodeView&) = nullptr;       // composites: the definition
-  std::vector<Value> (*vjp)(Builder&, const VjpContext&) = nullptr;           // one per input; none where zero
+  std::vector<Array> (*evaluate)(const EvaluateContext&) = nullptr;      // primitives: the definition
+  std::vector<Value> (*decompose)(Builder&, const NodeView&) = nullptr;  // composites: the definition
+  std::vector<Value> (*vjp)(Builder&, const VjpContext&) = nullptr;      // one per input; none where zero
   std::string_view no_gradient = {};  // why there is none; a composite with neither inherits by decomposition
   std::vector<Sample> (*samples)() = nullptr;
-  bool random_or_effect = false;      // never merged, folded or removed as a duplicate (all_reduce, barrier)
+  bool random_or_effect = false;  // never merged, folded or removed as a duplicate (all_reduce, barrier)
 };
 
 // The two leaves that the graph itself needs; the rest of the table is in ops/.

@@ -26,12 +26,14 @@ class Parser {
   [[noreturn]] void fail(std::string_view expected) const {
     int line = 1, column = 1;
     for (size_t i = 0; i < at_ && i < text_.size(); ++i) {
-      if (text_[i] == '\n') ++line, column = 1;
-      else ++column;
+      if (text_[i] == '\n')
+        ++line, column = 1;
+      else
+        ++column;
     }
     const std::string_view found = at_ < text_.size() ? text_.substr(at_, 12) : "the end";
-    throw Error(ErrorKind::corrupt, concat("graph text, line ", line, ", column ", column, ": expected ", expected,
-                                           ", found '", found.substr(0, found.find('\n')), "'"));
+    throw Error(ErrorKind::corrupt, concat("graph text, line ", line, ", column ", column, ": expected ",
+                                           expected, ", found '", found.substr(0, found.find('\n')), "'"));
   }
 
   void skip() {
@@ -97,7 +99,8 @@ class Parser {
         continue;
       }
       if (++at_ >= text_.size()) break;
-      if (text_[at_] == 'x' && at_ + 2 < text_.size() && hex_digit(text_[at_ + 1]) >= 0 && hex_digit(text_[at_ + 2]) >= 0) {
+      if (text_[at_] == 'x' && at_ + 2 < text_.size() && hex_digit(text_[at_ + 1]) >= 0 &&
+          hex_digit(text_[at_ + 2]) >= 0) {
         out += static_cast<char>(hex_digit(text_[at_ + 1]) * 16 + hex_digit(text_[at_ + 2]));
         at_ += 2;
       } else {
@@ -264,7 +267,8 @@ class Parser {
       expect(")");
     }
     const size_t end = at_;
-    const std::vector<Value> results = emit(b, row, std::move(inputs), std::move(attributes), label, std::move(regions));
+    const std::vector<Value> results =
+        emit(b, row, std::move(inputs), std::move(attributes), label, std::move(regions));
     at_ = end;
     bool equal = types.size() == results.size();
     for (size_t i = 0; equal && i < types.size(); ++i) equal = types[i] == b.type(results[i]);
@@ -298,8 +302,11 @@ class Parser {
         graph.outputs.push_back({name, value(names)});
       } else if (take("donate ")) {
         const int64_t input = integer(), output = integer();
-        const auto fits = [](int64_t position, const auto& ports) { return position >= 0 && position < static_cast<int64_t>(ports.size()); };
-        if (!fits(input, graph.inputs) || !fits(output, graph.outputs)) fail("positions of ports before this");
+        const auto fits = [](int64_t position, const auto& ports) {
+          return position >= 0 && position < static_cast<int64_t>(ports.size());
+        };
+        if (!fits(input, graph.inputs) || !fits(output, graph.outputs))
+          fail("positions of ports before this");
         graph.donations.push_back({static_cast<int>(input), static_cast<int>(output)});
       } else {
         break;

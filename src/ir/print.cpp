@@ -8,11 +8,13 @@
 namespace temper {
 namespace {
 
-constexpr int64_t kInlineElements = 64;  // constants up to this size print as numbers, larger ones as hex bytes
+constexpr int64_t kInlineElements =
+    64;  // constants up to this size print as numbers, larger ones as hex bytes
 
 bool is_word(std::string_view text) {
   const auto part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
-  return !text.empty() && !std::isdigit(static_cast<unsigned char>(text[0])) && std::all_of(text.begin(), text.end(), part);
+  return !text.empty() && !std::isdigit(static_cast<unsigned char>(text[0])) &&
+         std::all_of(text.begin(), text.end(), part);
 }
 
 std::string quoted(std::string_view text) {
@@ -68,7 +70,8 @@ std::string print_bytes(const Tensor& tensor) {
 std::string print_numbers(const Tensor& tensor) {
   if (!is_float(tensor.dtype())) return concat("{", join(to_int64s(tensor), ", "), "}");
   const std::vector<double> values = to_doubles(tensor);
-  if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); })) return print_bytes(tensor);
+  if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); }))
+    return print_bytes(tensor);
   if (bit_width(tensor.dtype()) > 32) return concat("{", join(values, ", "), "}");
   const std::vector<float> floats(values.begin(), values.end());  // exact, and prints shorter
   return concat("{", join(floats, ", "), "}");
@@ -114,7 +117,8 @@ void print_node(std::string& out, const Graph& graph, int index, const PrintOpti
   for (const auto& [name, value] : node.attributes.entries())
     attributes.push_back(concat(name, "=", std::visit(AttributePrinter{options}, value)));
   for (const Type& type : node.outputs) types.push_back(print_type(type));
-  out += concat(indent, "%", index, " = ", node.op->name, "@", node.op->version, "(", join(inputs, ", "), ")");
+  out +=
+      concat(indent, "%", index, " = ", node.op->name, "@", node.op->version, "(", join(inputs, ", "), ")");
   if (!attributes.empty()) out += concat(" {", join(attributes, ", "), "}");
   if (!node.name.empty()) out += concat(" ", quoted(node.name));
   out += concat(" : ", join(types, ", "));
@@ -126,13 +130,15 @@ void print_node(std::string& out, const Graph& graph, int index, const PrintOpti
   out += "\n";
 }
 
-void print_body(std::string& out, const Graph& graph, const PrintOptions& options, const std::string& indent) {
+void print_body(std::string& out, const Graph& graph, const PrintOptions& options,
+                const std::string& indent) {
   for (int i = 0; i < graph.size(); ++i) print_node(out, graph, i, options, indent);
   for (const Port& port : graph.inputs)
     out += concat(indent, "in ", quoted(port.name), " ", print_value(graph, port.value), "\n");
   for (const Port& port : graph.outputs)
     out += concat(indent, "out ", quoted(port.name), " ", print_value(graph, port.value), "\n");
-  for (const Donation& pair : graph.donations) out += concat(indent, "donate ", pair.input, " ", pair.output, "\n");
+  for (const Donation& pair : graph.donations)
+    out += concat(indent, "donate ", pair.input, " ", pair.output, "\n");
 }
 
 }  // namespace

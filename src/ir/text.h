@@ -1,5 +1,6 @@
 #pragma once
-// The text form of a graph: `temper.graph 1`, one node a line, ops as name@version. Parsing gives the same graph.
+// The text form of a graph: `temper.graph 1`, one node a line, ops as name@version. Parsing gives the same
+// graph.
 #include <string>
 #include <string_view>
 

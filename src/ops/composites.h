@@ -19,56 +19,71 @@ struct Pool2d {
   Ints window, strides{1, 1}, low{0, 0}, high{0, 0}, dilations{1, 1};
 };
 Value max_pool(Builder& b, Value x, const Pool2d& attributes);  // padding never wins
-Value max_pool_grad(Builder& b, Value x, Value dy, const Pool2d& attributes);  // ties: the first in row-major order
+Value max_pool_grad(Builder& b, Value x, Value dy,
+                    const Pool2d& attributes);  // ties: the first in row-major order
 Value avg_pool(Builder& b, Value x, const Pool2d& attributes, bool count_padding);
-Value avg_pool_grad(Builder& b, Value dy, const Shape& input_shape, const Pool2d& attributes, bool count_padding);
+Value avg_pool_grad(Builder& b, Value dy, const Shape& input_shape, const Pool2d& attributes,
+                    bool count_padding);
 
 Value softmax(Builder& b, Value x, int64_t axis);
 Value log_softmax(Builder& b, Value x, int64_t axis);
 // logits [n, classes], labels i64 [n] -> loss [n]; smoothing s: (1 - s) nll + s mean over classes
 // A label outside [0, classes) gives loss 0 and no gradient.
 Value cross_entropy(Builder& b, Value logits, Value labels, double smoothing);
-Value cross_entropy_grad(Builder& b, Value logits, Value labels, Value dloss, double smoothing);  // [n, classes]
+Value cross_entropy_grad(Builder& b, Value logits, Value labels, Value dloss,
+                         double smoothing);  // [n, classes]
 
 // Normalises over axes [axis, rank); scale and bias have those axes' shape, bias may be none.
-struct LayerNormResult { Value y, mean, rstd; };  // mean, rstd: x's shape with the normalised axes 1; at least f32
+struct LayerNormResult {
+  Value y, mean, rstd;
+};  // mean, rstd: x's shape with the normalised axes 1; at least f32
 LayerNormResult layer_norm(Builder& b, Value x, Value scale, Value bias, int64_t axis, double epsilon);
-struct LayerNormGrads { Value dx, dscale, dbias; };
-LayerNormGrads layer_norm_grad(Builder& b, Value x, Value scale, Value mean, Value rstd, Value dy, int64_t axis);
+struct LayerNormGrads {
+  Value dx, dscale, dbias;
+};
+LayerNormGrads layer_norm_grad(Builder& b, Value x, Value scale, Value mean, Value rstd, Value dy,
+                               int64_t axis);
 Value rms_norm(Builder& b, Value x, Value scale, int64_t axis, double epsilon);
 
-// Channel axis 1, any rank >= 2; scale, bias, mean, variance: [channels]. momentum is only carried: the share of
-// the old running statistics kept in training.
-Value batch_norm_infer(Builder& b, Value x, Value scale, Value bias, Value mean, Value variance, double epsilon, double momentum);
-struct BatchNormResult { Value y, mean, variance; };  // of this batch; biased variance
+// Channel axis 1, any rank >= 2; scale, bias, mean, variance: [channels]. momentum is only carried: the share
+// of the old running statistics kept in training.
+Value batch_norm_infer(Builder& b, Value x, Value scale, Value bias, Value mean, Value variance,
+                       double epsilon, double momentum);
+struct BatchNormResult {
+  Value y, mean, variance;
+};  // of this batch; biased variance
 BatchNormResult batch_norm_train(Builder& b, Value x, Value scale, Value bias, double epsilon);
-struct BatchNormGrads { Value dx, dscale, dbias; };
-BatchNormGrads batch_norm_grad(Builder& b, Value x, Value scale, Value mean, Value variance, Value dy, double epsilon);
+struct BatchNormGrads {
+  Value dx, dscale, dbias;
+};
+BatchNormGrads batch_norm_grad(Builder& b, Value x, Value scale, Value mean, Value variance, Value dy,
+                               double epsilon);
 
 Value erf(Builder& b, Value x);
 Value gelu(Builder& b, Value x, bool approximate);  // approximate: the tanh form
 // y = x * keep / (1 - rate); keep from Philox4x32-10, key = fold_in(key, stream), counter = element index
 Value dropout(Builder& b, Value x, Value key, double rate, int64_t stream);  // key: u32[2]
-Value dropout_infer(Builder& b, Value x, double rate);                       // y = x; marks where training drops
-Value embedding(Builder& b, Value table, Value ids);                         // table [rows, width], ids [...] -> [..., width]
+Value dropout_infer(Builder& b, Value x, double rate);  // y = x; marks where training drops
+Value embedding(Builder& b, Value table, Value ids);    // table [rows, width], ids [...] -> [..., width]
 
 // Interpolation along every axis by `scales`; the ONNX Resize rules and words.
 struct Resize {
-  Ints sizes;           // result shape; -1: the axis keeps its (possibly symbolic) size
-  Reals scales;         // result / input, one per axis
-  std::string mode = "nearest";  // nearest, linear, cubic
-  std::string coordinates = "half_pixel";  // half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric, tf_crop_and_resize
+  Ints sizes;                              // result shape; -1: the axis keeps its (possibly symbolic) size
+  Reals scales;                            // result / input, one per axis
+  std::string mode = "nearest";            // nearest, linear, cubic
+  std::string coordinates = "half_pixel";  // half_pixel, half_pixel_symmetric, pytorch_half_pixel,
+                                           // align_corners, asymmetric, tf_crop_and_resize
   std::string nearest = "round_prefer_floor";  // round_prefer_floor, round_prefer_ceil, floor, ceil
   double cubic_a = -0.75;
   bool exclude_outside = false, antialias = false;
-  Reals roi;                   // starts then ends, for tf_crop_and_resize
+  Reals roi;  // starts then ends, for tf_crop_and_resize
   double extrapolation = 0;
 };
 Value resize(Builder& b, Value x, const Resize& attributes);
 
 // Randomness: keys are u32[2]. Philox4x32-10 made of integer ops.
-Value fold_in(Builder& b, Value key, uint64_t data);            // a new key
-Value random_bits(Builder& b, Value key, const Shape& shape);   // u32, static shape
+Value fold_in(Builder& b, Value key, uint64_t data);              // a new key
+Value random_bits(Builder& b, Value key, const Shape& shape);     // u32, static shape
 Value random_uniform(Builder& b, Value key, const Shape& shape);  // f32 in [0, 1)
 
 }  // namespace temper::ops

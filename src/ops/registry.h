@@ -4,7 +4,8 @@
 
 namespace temper {
 
-// `row` must live as long as the process. Error invalid if the name is taken. Not while graphs are being built.
+// `row` must live as long as the process. Error invalid if the name is taken. Not while graphs are being
+// built.
 void register_op(const Op& row);
 const Op* find_op(std::string_view name);  // null if unknown
 const Op& op(std::string_view name);       // internal error if unknown
