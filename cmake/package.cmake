@@ -10,8 +10,10 @@ add_library(temper::temper ALIAS temper_library)
 set_target_properties(temper_library PROPERTIES OUTPUT_NAME temper EXPORT_NAME temper VERSION ${PROJECT_VERSION}
                       SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 # Whole, for no code inside refers to the public functions; what is not TEMPER_API stays hidden.
-set_property(TARGET temper_library PROPERTY LINK_LIBRARY_OVERRIDE WHOLE_ARCHIVE,${layers})
-target_link_libraries(temper_library PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,${layers}>)
+foreach(layer ${layers})
+  set_property(TARGET temper_library PROPERTY LINK_LIBRARY_OVERRIDE_${layer} WHOLE_ARCHIVE)
+endforeach()
+target_link_libraries(temper_library PRIVATE ${layers})
 target_include_directories(temper_library INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
                                                     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_features(temper_library INTERFACE cxx_std_20)
