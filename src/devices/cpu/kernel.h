@@ -1,0 +1,66 @@
+#pragma once
+// The seam between the executor and the kernels: a Kernel is made once, at load, and run once per launch.
+//
+// Who makes what: contractions (dot_general, conv_general, conv2d and its gradients) in every dtype belong to
+// the executor's side (oneDNN and contract.cpp); every other op belongs to kernels/ (SIMD kernels and the
+// tape of fused maps). Leaves (input, constant), reshape, bitcast, barrier and all_reduce over one device are
+// memory, not launches.
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "devices/cpu/layout.h"
+#include "target/target.h"
+
+namespace temper::cpu {
+
+// Mutable parts of a kernel, one per Context.
+class KernelState {
+ public:
+  virtual ~KernelState() = default;
+};
+
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  // buffers: KernelRequest::inputs, then outputs, then scratch if scratch_bytes() > 0. Arena memory is
+  // 64-byte aligned, arguments at least to their element. Runs on the OpenMP team of the caller. Allocates
+  // nothing.
+  virtual void run(void* const* buffers, KernelState* state) const = 0;
+  virtual int64_t scratch_bytes() const { return 0; }
+  virtual std::unique_ptr<KernelState> make_state() const { return nullptr; }
+};
+
+// One launch to be. Everything it points to outlives the kernel's making, not the kernel.
+struct KernelRequest {
+  const Graph& graph;
+  const Cluster& cluster;
+  std::span<const Value>
+      inputs;  // values the cluster reads from outside, each once, by first use; constants too
+  std::span<const Value> outputs;  // values of the cluster that are read outside it, ascending
+  std::span<const int64_t> input_layouts, output_layouts;
+  int threads;  // of the team that will run it; the bits of the result must not depend on it
+};
+
+// Which layouts the kernel of a cluster takes.
+enum class Accepts {
+  row_major,  // every operand row-major
+  // Operands of rank 3 and more share one order of axes (any permutation); a transpose takes any on each
+  // side.
+  permuted,
+  // As permuted, or one layout, blocks included, shared by all operands of more than one element: pure maps.
+  any,
+};
+
+// In kernels/:
+
+Claim claim_kernel(const Graph& graph, const Node& node);  // for every op that belongs there
+// Groups all nodes that are not `taken` and need a launch, each once; a cluster of one node is fine.
+std::vector<Cluster> fuse(const Graph& graph, const std::vector<bool>& taken);
+Accepts accepts(const Graph& graph, const Cluster& cluster);
+// True if `output` may lie in the memory of `input` (same type, same layout): the kernel has read an element,
+// for all its outputs, before it writes there.
+bool in_place(const Graph& graph, const Cluster& cluster, Value input, Value output);
+std::unique_ptr<Kernel> make_kernel(const KernelRequest& request);
+
+}  // namespace temper::cpu
