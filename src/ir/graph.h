@@ -1,6 +1,7 @@
 #pragma once
 // SSA dataflow graph. Nodes stand in topological order; a Value is one output of one node.
 #include <compare>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,7 +43,7 @@ struct Donation {
 // Appending is done by Builder, which infers and checks. Values stay valid while nodes are only appended.
 class Graph {
  public:
-  const std::vector<Node>& nodes() const { return nodes_; }
+  const std::deque<Node>& nodes() const { return nodes_; }
   const Node& node(Value value) const { return nodes_[static_cast<size_t>(value.node)]; }
   Node& node(Value value) { return nodes_[static_cast<size_t>(value.node)]; }
   const Type& type(Value value) const { return node(value).outputs[static_cast<size_t>(value.index)]; }
@@ -59,7 +60,7 @@ class Graph {
 
  private:
   friend class Builder;
-  std::vector<Node> nodes_;
+  std::deque<Node> nodes_;  // appending moves no node: references to nodes, types and attributes stay valid
 };
 
 // For each node, the nodes that read it (ascending, each once). Graph outputs are not counted.
