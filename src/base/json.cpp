@@ -12,13 +12,18 @@ namespace {
 constexpr size_t kMaxDepth = 256;
 
 [[noreturn]] void wrong_kind(const Json& value, std::string_view expected) {
-  throw Error(ErrorKind::corrupt, concat("JSON: expected ", expected, ", found ", value.dump().substr(0, 40)));
+  throw Error(ErrorKind::corrupt,
+              concat("JSON: expected ", expected, ", found ", value.dump().substr(0, 40)));
 }
 
 // Length of the UTF-8 sequence at `text`, 0 if it is none.
 size_t utf8_length(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const size_t length = byte(0) < 0x80 ? 1 : byte(0) >= 0xf5 || byte(0) < 0xc2 ? 0 : byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
+  const size_t length = byte(0) < 0x80                      ? 1
+                        : byte(0) >= 0xf5 || byte(0) < 0xc2 ? 0
+                        : byte(0) >= 0xf0                   ? 4
+                        : byte(0) >= 0xe0                   ? 3
+                                                            : 2;
   if (length == 0 || length > text.size()) return 0;
   for (size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return 0;
@@ -102,9 +107,12 @@ class Reader : public nlohmann::json_sax<nlohmann::json> {
 
  private:
   bool put(Json value) {
-    if (open_.empty()) root = std::move(value);
-    else if (open_.back().is_array()) open_.back().push_back(std::move(value));
-    else open_.back()[keys_.back()] = std::move(value);
+    if (open_.empty())
+      root = std::move(value);
+    else if (open_.back().is_array())
+      open_.back().push_back(std::move(value));
+    else
+      open_.back()[keys_.back()] = std::move(value);
     return true;
   }
   bool open(Json container) {

@@ -1,5 +1,6 @@
 #pragma once
-// JSON values: build, print on one line, parse. Objects keep their order. Numbers that are not finite print as null.
+// JSON values: build, print on one line, parse. Objects keep their order. Numbers that are not finite print
+// as null.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,9 +26,12 @@ class Json {
   template <class Number>
     requires std::is_arithmetic_v<Number>
   Json(Number number) {
-    if constexpr (std::is_same_v<Number, bool>) value_ = number;
-    else if constexpr (std::is_integral_v<Number>) value_ = static_cast<int64_t>(number);
-    else value_ = static_cast<double>(number);
+    if constexpr (std::is_same_v<Number, bool>)
+      value_ = number;
+    else if constexpr (std::is_integral_v<Number>)
+      value_ = static_cast<int64_t>(number);
+    else
+      value_ = static_cast<double>(number);
   }
   template <class T>
   Json(const std::optional<T>& maybe) {
@@ -42,7 +46,9 @@ class Json {
   bool is_object() const { return std::holds_alternative<Object>(value_); }
   bool is_array() const { return std::holds_alternative<Array>(value_); }
   bool is_string() const { return std::holds_alternative<std::string>(value_); }
-  bool is_number() const { return std::holds_alternative<int64_t>(value_) || std::holds_alternative<double>(value_); }
+  bool is_number() const {
+    return std::holds_alternative<int64_t>(value_) || std::holds_alternative<double>(value_);
+  }
 
   // Object members. [] adds a missing one; a null becomes an object. at() on a missing member is null.
   Json& operator[](std::string_view key);
@@ -59,8 +65,8 @@ class Json {
   const std::string& text() const;
   bool boolean() const;
 
-  std::string dump() const;                   // one line, UTF-8; bytes that are not UTF-8 become U+FFFD
-  static Json parse(std::string_view text);   // Error corrupt with the byte offset; nesting is bounded
+  std::string dump() const;                  // one line, UTF-8; bytes that are not UTF-8 become U+FFFD
+  static Json parse(std::string_view text);  // Error corrupt with the byte offset; nesting is bounded
 
  private:
   std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object> value_;

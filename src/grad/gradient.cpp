@@ -24,8 +24,8 @@ class Cotangents {
  public:
   void add(Builder& b, Value at, Value cotangent) {
     if (!at || !cotangent || !is_float(b.dtype(at))) return;
-    TEMPER_CHECK(b.type(cotangent) == b.type(at), "a gradient of type ", to_string(b.type(cotangent)), " for ",
-                 to_string(b.type(at)), " of ", b.graph().describe(at.node));
+    TEMPER_CHECK(b.type(cotangent) == b.type(at), "a gradient of type ", to_string(b.type(cotangent)),
+                 " for ", to_string(b.type(at)), " of ", b.graph().describe(at.node));
     auto [found, fresh] = sums_.emplace(at, cotangent);
     if (!fresh) found->second = ops::add(b, found->second, cotangent);
   }
@@ -39,9 +39,9 @@ class Cotangents {
 };
 
 [[noreturn]] void no_gradient(const Op& op, const std::string& name) {
-  throw Error(ErrorKind::unsupported, concat("no gradient through ", name.empty() ? op.name : std::string_view(name),
-                                             " (", op.name, "): ", op.no_gradient,
-                                             "; freeze what stands before it, or train only what follows"))
+  throw Error(ErrorKind::unsupported,
+              concat("no gradient through ", name.empty() ? op.name : std::string_view(name), " (", op.name,
+                     "): ", op.no_gradient, "; freeze what stands before it, or train only what follows"))
       .at_node(name);
 }
 
@@ -62,7 +62,8 @@ std::vector<Value> decomposition_gradient(Builder& b, const VjpContext& context)
   }
   const std::vector<Value> results = context.node.op->decompose(inner, {context.node, inputs});
   for (size_t i = 0; i < results.size(); ++i) {
-    seeds.push_back(context.cotangents[i] ? inner.input(concat("seed.", i), b.type(context.cotangents[i])) : Value{});
+    seeds.push_back(context.cotangents[i] ? inner.input(concat("seed.", i), b.type(context.cotangents[i]))
+                                          : Value{});
     if (context.cotangents[i]) arguments.push_back(context.cotangents[i]);
   }
   const std::vector<Value> gradients = vector_jacobian(inner, results, seeds, wrt);
@@ -112,7 +113,8 @@ std::vector<Value> vector_jacobian(Builder& b, std::span<const Value> ys, std::s
     b.set_default_name(node.name.empty() ? "" : node.name + ".grad");
     const std::vector<Value> gradients =
         node_gradient(b, {node, node.inputs, outputs, cotangents, {needed.get(), node.inputs.size()}});
-    TEMPER_CHECK(gradients.size() <= node.inputs.size(), "vjp of ", node.op->name, " gives too many gradients");
+    TEMPER_CHECK(gradients.size() <= node.inputs.size(), "vjp of ", node.op->name,
+                 " gives too many gradients");
     for (size_t k = 0; k < gradients.size(); ++k) {
       if (needed[k]) sums.add(b, node.inputs[k], gradients[k]);
     }

@@ -9,15 +9,17 @@ namespace temper {
 // Error unsupported names the node whose op has no gradient, and why, if the path to a `wrt` needs it.
 std::vector<Value> gradient(Builder& b, Value y, std::span<const Value> wrt, Value seed = {});
 
-// The same for several results at once: of sum over i of sum(seeds[i] * ys[i]). A none seed counts as zero, and a
-// none result says that nothing depends on that `wrt`.
+// The same for several results at once: of sum over i of sum(seeds[i] * ys[i]). A none seed counts as zero,
+// and a none result says that nothing depends on that `wrt`.
 std::vector<Value> vector_jacobian(Builder& b, std::span<const Value> ys, std::span<const Value> seeds,
                                    std::span<const Value> wrt);
 
-// One node's cotangents: its own vjp, or the derivative of its decomposition. `inputs` and `outputs` as VjpContext.
+// One node's cotangents: its own vjp, or the derivative of its decomposition. `inputs` and `outputs` as
+// VjpContext.
 std::vector<Value> node_gradient(Builder& b, const VjpContext& context);
 
-// The derivative of a composite's decomposition, whether or not it has a vjp of its own: what tests compare with.
+// The derivative of a composite's decomposition, whether or not it has a vjp of its own: what tests compare
+// with.
 std::vector<Value> decomposition_gradient(Builder& b, const VjpContext& context);
 
 }  // namespace temper

@@ -25,7 +25,8 @@ Value column(Builder& b, Value vector, int rank) {  // [c] -> [c, 1, ...]
 
 Value folded(Builder& b, const Node& convolution, std::span<const Value> inputs, const NodeView& norm) {
   const Value weight = inputs[1], bias = inputs.size() > 2 ? inputs[2] : Value{};
-  const Value scale = norm.inputs[1], shift = norm.inputs[2], mean = norm.inputs[3], variance = norm.inputs[4];
+  const Value scale = norm.inputs[1], shift = norm.inputs[2], mean = norm.inputs[3],
+              variance = norm.inputs[4];
   const Value factor =
       ops::mul(b, scale, ops::rsqrt(b, ops::add(b, variance, norm.attributes().get<double>("epsilon"))));
   const Value new_weight = ops::mul(b, weight, column(b, factor, b.shape(weight).rank()));
@@ -47,12 +48,13 @@ Graph fold_batch_norms(const Graph& graph, const std::function<bool(const Graph&
     if (is_private_convolution(graph, x, readers[static_cast<size_t>(x.node)]) && may_fold(graph, node))
       convolution_of[&node] = &graph.node(x);
   }
-  const Graph result = rewrite(graph, [&](Builder& b, const NodeView& view) -> std::optional<std::vector<Value>> {
-    if (view.node.op == &op("conv2d")) inputs_of[&view.node] = {view.inputs.begin(), view.inputs.end()};
-    const auto found = convolution_of.find(&view.node);
-    if (found == convolution_of.end()) return std::nullopt;
-    return std::vector<Value>{folded(b, *found->second, inputs_of.at(found->second), view)};
-  });
+  const Graph result =
+      rewrite(graph, [&](Builder& b, const NodeView& view) -> std::optional<std::vector<Value>> {
+        if (view.node.op == &op("conv2d")) inputs_of[&view.node] = {view.inputs.begin(), view.inputs.end()};
+        const auto found = convolution_of.find(&view.node);
+        if (found == convolution_of.end()) return std::nullopt;
+        return std::vector<Value>{folded(b, *found->second, inputs_of.at(found->second), view)};
+      });
   return eliminate_dead(result);
 }
 

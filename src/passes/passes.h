@@ -6,24 +6,26 @@
 
 namespace temper {
 
-Graph specialise(const Graph& graph, const SymbolSizes& sizes);  // symbols become numbers; types are inferred anew
-Graph eliminate_dead(const Graph& graph);                        // drops nodes no output needs; graph inputs stay
-Graph merge_common(const Graph& graph);                          // equal nodes become one
+Graph specialise(const Graph& graph,
+                 const SymbolSizes& sizes);  // symbols become numbers; types are inferred anew
+Graph eliminate_dead(const Graph& graph);    // drops nodes no output needs; graph inputs stay
+Graph merge_common(const Graph& graph);      // equal nodes become one
 
-// Evaluates what is constant, in the dtype's own arithmetic, up to `limit` elements a result, and removes what does
-// nothing: x * 1, x - 0, moves that move nothing, a reshape of a reshape, a convert to the same dtype.
+// Evaluates what is constant, in the dtype's own arithmetic, up to `limit` elements a result, and removes
+// what does nothing: x * 1, x - 0, moves that move nothing, a reshape of a reshape, a convert to the same
+// dtype.
 Graph fold(const Graph& graph, int64_t limit = 1 << 16);
 
 // Composites for which `keep` is false become primitives (recursively).
 Graph decompose(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& keep);
 
-// batch_norm_infer straight after a convolution becomes part of its weight and bias: w s, (b - m) s + shift with
-// s = scale / sqrt(variance + epsilon). The scaled weights are nodes; split_frozen moves them to load time.
-// `may_fold` is asked with the batch norm; false leaves it alone.
+// batch_norm_infer straight after a convolution becomes part of its weight and bias: w s, (b - m) s + shift
+// with s = scale / sqrt(variance + epsilon). The scaled weights are nodes; split_frozen moves them to load
+// time. `may_fold` is asked with the batch norm; false leaves it alone.
 Graph fold_batch_norms(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& may_fold);
 
-// The frozen part: what no input for which `changes` is true, no randomness and no effect reaches. Only values that
-// cost more than a move are cut; constants and cheap views are repeated in the suffix.
+// The frozen part: what no input for which `changes` is true, no randomness and no effect reaches. Only
+// values that cost more than a move are cut; constants and cheap views are repeated in the suffix.
 struct Split {
   Graph prefix;                       // outputs: the features, "feature.0", ...; inputs: those it needs
   Graph suffix;                       // inputs: the features in that order, then those of `graph` it needs

@@ -68,7 +68,8 @@ class Extract {
     }
     std::vector<Value> inputs;
     for (Value input : node.inputs) inputs.push_back(input ? map_.at(input) : Value{});
-    const std::vector<Value> results = b_.emit_all(*node.op, inputs, node.attributes, node.name, node.regions);
+    const std::vector<Value> results =
+        b_.emit_all(*node.op, inputs, node.attributes, node.name, node.regions);
     for (size_t k = 0; k < results.size(); ++k) map_[{index, static_cast<int32_t>(k)}] = results[k];
   }
 
@@ -78,7 +79,8 @@ class Extract {
   std::set<int> wanted_;
 };
 
-// Frozen values that the changing part (or an output) reads, each followed back through what is free to repeat.
+// Frozen values that the changing part (or an output) reads, each followed back through what is free to
+// repeat.
 std::vector<Value> cut_values(const Graph& graph, const std::vector<bool>& changing) {
   std::set<Value> cut;
   std::vector<Value> open;
@@ -120,7 +122,8 @@ Split split_frozen(const Graph& graph, const std::function<bool(const std::strin
   for (const Donation& pair : graph.donations) {
     const std::string& name = graph.inputs[static_cast<size_t>(pair.input)].name;
     for (size_t i = 0; i < split.suffix.inputs.size(); ++i) {
-      if (split.suffix.inputs[i].name == name) split.suffix.donations.push_back({static_cast<int>(i), pair.output});
+      if (split.suffix.inputs[i].name == name)
+        split.suffix.donations.push_back({static_cast<int>(i), pair.output});
     }
   }
   return split;

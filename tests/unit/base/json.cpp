@@ -21,7 +21,9 @@ TEST(Json, NumbersThatAreNotFiniteAreNull) {
   EXPECT_EQ(Json(INFINITY).dump(), "null");
 }
 
-TEST(Json, ReplacesBytesThatAreNotUtf8) { EXPECT_EQ(Json("a\xff\xc3\xa4").dump(), "\"a\xef\xbf\xbd\xc3\xa4\""); }
+TEST(Json, ReplacesBytesThatAreNotUtf8) {
+  EXPECT_EQ(Json("a\xff\xc3\xa4").dump(), "\"a\xef\xbf\xbd\xc3\xa4\"");
+}
 
 TEST(Json, ParsesWhatItPrints) {
   const std::string text = R"({"a":{"b":[1,-2.5e30,"\u00e4"]},"c":false})";
