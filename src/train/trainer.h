@@ -1,0 +1,45 @@
+#pragma once
+// A whole tuning job: load, attach a head, train, validate, checkpoint, write the folder of the run.
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "train/evaluate.h"
+#include "train/events.h"
+#include "train/recipe.h"
+
+namespace temper {
+
+struct Scores {
+  double loss = 0, accuracy = 0;
+};
+
+// Where the time of a run went, in seconds.
+struct RunSeconds {
+  double total = 0, start = 0, load = 0, frozen = 0, train = 0, evaluate = 0;
+};
+
+struct TrainResult {
+  enum Status { completed, stopped_early, interrupted } status = completed;
+  std::string device, precision;
+  int64_t threads = 0, seed = 0, epochs = 0, best_epoch = 0;  // epochs done; 0: none was finished
+  std::optional<Scores> train, val;                           // of the epoch that was kept
+  std::optional<Evaluation> val_details, test;
+  int64_t parameters_total = 0, parameters_trained = 0;  // elements
+  RunSeconds seconds;
+  double samples_per_second = 0;  // trained samples by seconds in training
+  int64_t peak_rss_bytes = 0;
+  std::optional<double> energy_joules;
+  std::optional<int64_t> resumed_from_step;
+  std::map<std::string, std::string> files;  // "model" -> "runs/1/model.onnx"
+  std::vector<EpochReport> history;
+  int stop_signal = 0;  // SIGINT or SIGTERM if interrupted by one
+};
+
+// Writes the folder `recipe.out` (default runs/1, runs/2, ...). Errors: invalid for the recipe, the data or a
+// loss that is not finite (with step and learning rate); exhausted for a full disk, which leaves no partial
+// file. After an interruption the folder holds last.ckpt and the result says interrupted.
+TrainResult train(const Recipe& recipe, TrainEvents& events);
+
+}  // namespace temper
