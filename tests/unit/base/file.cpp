@@ -1,0 +1,70 @@
+#include "base/file.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "temper/error.h"
+
+namespace temper {
+namespace {
+
+struct FileTest : testing::Test {
+  std::filesystem::path folder = testing::TempDir() + "temper_file_test";
+  void SetUp() override {
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directories(folder);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+  size_t entries() const {
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+  }
+};
+
+TEST_F(FileTest, WhatIsCommittedCanBeMapped) {
+  const std::string path = folder / "a.bin", large(200'000, 'x');
+  FileWriter writer(path);
+  writer.write("head");
+  writer.write(large);
+  EXPECT_EQ(writer.position(), 200'004);
+  writer.commit();
+  EXPECT_EQ(MappedFile(path).text(), "head" + large);
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(FileTest, WithoutCommitTheOldFileStays) {
+  const std::string path = folder / "a.txt";
+  write_file(path, "old");
+  {
+    FileWriter(path).write("new");
+  }
+  EXPECT_EQ(MappedFile(path).text(), "old");
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(FileTest, EmptyFilesAreFiles) {
+  write_file(folder / "empty", "");
+  EXPECT_TRUE(MappedFile(folder / "empty").bytes().empty());
+}
+
+TEST_F(FileTest, ErrorsNameThePathAndTheKind) {
+  const auto kind = [](auto act, const std::string& path) {
+    try {
+      act();
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(path), std::string::npos) << error.what();
+      return error.kind();
+    }
+    return ErrorKind::internal;
+  };
+  const std::string absent = folder / "absent", folder_path = folder, nowhere = folder / "no/where";
+  EXPECT_EQ(kind([&] { MappedFile file(absent); }, absent), ErrorKind::not_found);
+  EXPECT_EQ(kind([&] { MappedFile file(folder_path); }, folder_path), ErrorKind::invalid);
+  EXPECT_EQ(kind([&] { write_file(nowhere, "x"); }, nowhere), ErrorKind::not_found);
+  if (std::filesystem::exists("/dev/full"))
+    EXPECT_EQ(kind([] { MappedFile file("/dev/full"); }, "/dev/full"), ErrorKind::invalid);
+}
+
+}  // namespace
+}  // namespace temper
