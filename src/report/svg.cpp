@@ -69,7 +69,7 @@ std::string grid(const Frame& frame) {
     const std::string y = fixed(frame.y(value));
     out += concat("<line x1=", fixed(frame.left), " x2=", fixed(frame.right), " y1=", y, " y2=", y,
                   " stroke=\"var(--line)\"/><text x=", fixed(frame.left - 6), " y=", y,
-                  " text-anchor=end dominant-baseline=middle>", tick_text(value, step), "</text>");
+                  " dy=4 text-anchor=end>", tick_text(value, step), "</text>");
   }
   const size_t every = std::max<size_t>(1, (frame.epochs + 9) / 10);
   for (size_t epoch = 0; epoch < frame.epochs; epoch += every)
