@@ -7,7 +7,7 @@
 #include <limits>
 #include <thread>
 
-#include "temper/error.h"
+#include "support/expect_error.h"
 #include "tensor/compare.h"
 #include "tensor/print.h"
 
@@ -15,17 +15,6 @@ namespace temper {
 namespace {
 
 using testing::HasSubstr;
-
-template <class Function>
-void expect_error(ErrorKind kind, const std::string& part, Function&& function) {
-  try {
-    function();
-    ADD_FAILURE() << "no error: expected " << part;
-  } catch (const Error& error) {
-    EXPECT_EQ(to_string(error.kind()), to_string(kind)) << error.what();
-    EXPECT_THAT(error.what(), HasSubstr(part));
-  }
-}
 
 TEST(DTypes, NamesRoundTrip) {
   for (int i = 0; i < kDTypeCount; ++i) {
