@@ -1,5 +1,6 @@
 #pragma once
-// From any static graph to an Executable: fold, cse, dce, decompose what the target does not claim, legalise, compile.
+// From any static graph to an Executable: fold, cse, dce, decompose what the target does not claim, legalise,
+// compile.
 #include "runtime/device.h"
 
 namespace temper {
@@ -16,7 +17,8 @@ struct NodeFate {
 };
 std::vector<NodeFate> plan(const Target& target, const TargetFacts& facts, const Graph& graph);
 
-// Compile, upload, run once, download: tests, tools, one-off calls. Inputs in the graph's order, host tensors.
+// Compile, upload, run once, download: tests, tools, one-off calls. Inputs in the graph's order, host
+// tensors.
 std::vector<Tensor> run_once(Device& device, const Graph& graph, std::vector<Tensor> inputs,
                              const CompileOptions& options = {});
 

@@ -11,10 +11,23 @@
 
 namespace temper {
 
+// One step of a program, over the runs since profiling was turned on.
+struct LaunchProfile {
+  std::string name;   // of the node for people, else its op
+  std::string kind;   // "conv2d+max", "reorder"
+  int64_t flops = 0;  // of one run
+  int64_t bytes = 0;  // read and written by one run
+  int64_t runs = 0;
+  double seconds = 0;  // of all runs
+};
+
 // Everything mutable of running an Executable: arena, streams. One per caller, not shared between threads.
 class Context {
  public:
   virtual ~Context() = default;
+  // Measuring each launch costs two clock readings; off at first. Turning it on forgets what was measured.
+  virtual void set_profiling(bool) {}
+  virtual std::vector<LaunchProfile> profile() const { return {}; }  // in the order of launches
 };
 
 // Const and shareable.
@@ -24,19 +37,19 @@ class Executable {
   virtual const Program& program() const = 0;
   virtual std::unique_ptr<Context> make_context() const = 0;
 
-  // arguments: one per program().inputs, on this device, in its layout; donated ones are taken (left empty), and
-  // after a failed run count as lost. results: one per program().outputs; an empty entry is allocated, another is
-  // written in place (type and layout must match). Once every entry of results is given or donated, and the context
-  // has run once, a run allocates nothing.
+  // arguments: one per program().inputs, on this device, in its layout; donated ones are taken (left empty),
+  // and after a failed run count as lost. results: one per program().outputs; an empty entry is allocated,
+  // another is written in place (type and layout must match). Once every entry of results is given or
+  // donated, and the context has run once, a run allocates nothing.
   virtual void run(Context& context, std::span<Tensor> arguments, std::span<Tensor> results) const = 0;
 };
 
 struct DeviceFacts {
   TargetFacts target;
-  std::string description;            // "AMD EPYC, 2 cores, AVX-512"
-  double peak_flops = 0;              // measured, f32 multiply-adds count as two; 0: not measured
-  double peak_bytes_per_second = 0;   // measured
-  std::string power_counter;          // where energy is read, empty if nowhere
+  std::string description;           // "AMD EPYC, 2 cores, AVX-512"
+  double peak_flops = 0;             // measured, f32 multiply-adds count as two; 0: not measured
+  double peak_bytes_per_second = 0;  // measured
+  std::string power_counter;         // where energy is read, empty if nowhere
 };
 
 class Device {
@@ -44,7 +57,8 @@ class Device {
   virtual ~Device() = default;
   virtual std::string_view name() const = 0;  // "cpu", "cuda:0"
   virtual const Target& target() const = 0;
-  virtual DeviceFacts facts() = 0;
+  virtual DeviceFacts facts() = 0;                   // at once; peaks only if they were measured
+  virtual DeviceFacts measure() { return facts(); }  // with peaks; under a second, once per process
 
   virtual Tensor allocate(const Type& type, int64_t layout) = 0;  // Error exhausted names the bytes
   // Between host and device or within the device, converting layouts; types must be equal. Done on return.

@@ -24,16 +24,17 @@ struct Claim {
   std::string why;  // for people: "oneDNN convolution", "no kernel for i4"
 };
 
-// Nodes that one kernel computes. The last is the root; values of the others stay inside unless listed as outputs.
+// Nodes that one kernel computes. The last is the root; values of the others stay inside unless listed as
+// outputs.
 struct Cluster {
   std::vector<int> nodes;  // ascending
   std::string kind;        // "conv2d+relu", "map", "map+reduce"
 };
 
 struct CompileOptions {
-  int threads = 0;           // 0: the device's own choice
-  int64_t memory_limit = 0;  // bytes of temporaries; 0: none
-  bool deterministic = true; // same bits for any number of threads
+  int threads = 0;            // 0: the device's own choice
+  int64_t memory_limit = 0;   // bytes of temporaries; 0: none
+  bool deterministic = true;  // same bits for any number of threads
 };
 
 struct Argument {
@@ -49,7 +50,7 @@ struct MemoryUse {
 // What a Target compiles a graph to. Serialisable: everything is plain data.
 struct Program {
   std::string target;
-  Graph graph;       // legal: only what the target has kernels for
+  Graph graph;  // legal: only what the target has kernels for
   std::vector<Cluster> clusters;
   std::vector<Argument> inputs, outputs;
   std::vector<Donation> donations;
@@ -64,7 +65,7 @@ struct Target {  // no hardware needed
   std::string_view name;
   Claim (*claim)(const TargetFacts&, const Graph&, const Node&) = nullptr;
   std::vector<Cluster> (*cluster)(const TargetFacts&, const Graph&) = nullptr;  // optional
-  std::vector<Pass> legalize = {};                                             // optional
+  std::vector<Pass> legalize = {};                                              // optional
   // `graph` is static and holds only nodes claimed as kernels.
   Program (*compile)(const TargetFacts&, const Graph& graph, const CompileOptions&) = nullptr;
 };

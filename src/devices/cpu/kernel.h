@@ -1,10 +1,10 @@
 #pragma once
 // The seam between the executor and the kernels: a Kernel is made once, at load, and run once per launch.
 //
-// Who makes what: contractions (dot_general, conv_general, conv2d and its gradients) in every dtype belong to
-// the executor's side (oneDNN and contract.cpp); every other op belongs to kernels/ (SIMD kernels and the
-// tape of fused maps). Leaves (input, constant), reshape, bitcast, barrier and all_reduce over one device are
-// memory, not launches.
+// Who makes what: contractions (dot_general, conv_general, conv2d and its gradients) in every dtype and
+// control flow belong to the executor's side; every other op belongs to kernels/ (SIMD kernels and the tape
+// of fused maps). Not launches but memory: input, constant, reshape, bitcast, barrier, all_reduce over one
+// device, and transpose, which is a change of layout.
 #include <memory>
 #include <span>
 #include <vector>
@@ -45,10 +45,10 @@ struct KernelRequest {
 // Which layouts the kernel of a cluster takes.
 enum class Accepts {
   row_major,  // every operand row-major
-  // Operands of rank 3 and more share one order of axes (any permutation); a transpose takes any on each
-  // side.
+  // Operands of the highest rank, if that is 3 or more, share one order of axes (any permutation); the others
+  // are row-major.
   permuted,
-  // As permuted, or one layout, blocks included, shared by all operands of more than one element: pure maps.
+  // As permuted; or one layout, blocks included, shared by all operands of more than one element: pure maps.
   any,
 };
 

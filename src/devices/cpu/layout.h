@@ -36,6 +36,13 @@ bool is_permutation(int64_t id);  // no blocks, no groups: strides() says all
 // Element strides in logical order. Only for permutations.
 Ints strides(const Shape& shape, int64_t id);
 
+// True if the bytes are the same in both: axes of size 1 may stand anywhere.
+bool same_memory(const Shape& shape, int64_t a, int64_t b);
+
+// A transpose is a view: its result in layout `id` is its operand in before_transpose(id), and the inverse.
+int64_t before_transpose(int64_t id, const Ints& permutation);
+int64_t after_transpose(int64_t id, const Ints& permutation);
+
 std::string describe(int64_t id, int rank);  // "abcd", "acdb", "ABcd16b16a": oneDNN's names
 
 }  // namespace temper::cpu

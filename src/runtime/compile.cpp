@@ -1,0 +1,82 @@
+#include "runtime/compile.h"
+
+#include "base/check.h"
+#include "ir/op.h"
+#include "passes/passes.h"
+
+namespace temper {
+
+namespace {
+
+Graph simplify(const Graph& graph) { return eliminate_dead(merge_common(fold(graph))); }
+
+Graph legal_form(const Target& target, const TargetFacts& facts, const Graph& graph) {
+  const auto keep = [&](const Graph& whole, const Node& node) {
+    return target.claim(facts, whole, node).kind != Claim::decompose;
+  };
+  Graph legal = simplify(decompose(simplify(graph), keep));
+  for (const Pass pass : target.legalize) legal = pass(legal);
+  return legal;
+}
+
+void require_static(const Graph& graph) {
+  for (const Port& input : graph.inputs) {
+    const Type& type = graph.type(input.value);
+    if (!type.shape.is_static())
+      throw Error(ErrorKind::invalid, concat("input `", input.name, "` has the shape ", to_string(type.shape),
+                                             "; give its free dimensions a size before it is compiled"));
+  }
+}
+
+// One message for all: each node with its reason.
+void require_claimed(const Target& target, const TargetFacts& facts, const Graph& graph) {
+  std::string refused;
+  int count = 0;
+  for (int i = 0; i < graph.size(); ++i) {
+    const Claim claim = target.claim(facts, graph, graph.nodes()[static_cast<size_t>(i)]);
+    if (claim.kind == Claim::kernel) continue;
+    if (count++ > 0) refused += "; ";
+    refused += concat(graph.describe(i), ": ", claim.why.empty() ? "no kernel" : claim.why);
+  }
+  if (count > 0)
+    throw Error(ErrorKind::unsupported, concat("device `", target.name, "` cannot run ", count,
+                                               count == 1 ? " node: " : " nodes: ", refused));
+}
+
+}  // namespace
+
+std::shared_ptr<const Program> compile(const Target& target, const TargetFacts& facts, const Graph& graph,
+                                       const CompileOptions& options) {
+  require_static(graph);
+  const Graph legal = legal_form(target, facts, graph);
+  require_claimed(target, facts, legal);
+  return std::make_shared<const Program>(target.compile(facts, legal, options));
+}
+
+std::unique_ptr<Executable> compile(Device& device, const Graph& graph, const CompileOptions& options) {
+  return device.load(compile(device.target(), device.facts().target, graph, options));
+}
+
+std::vector<NodeFate> plan(const Target& target, const TargetFacts& facts, const Graph& graph) {
+  std::vector<NodeFate> fates;
+  for (int i = 0; i < graph.size(); ++i)
+    fates.push_back({i, target.claim(facts, graph, graph.nodes()[static_cast<size_t>(i)])});
+  return fates;
+}
+
+std::vector<Tensor> run_once(Device& device, const Graph& graph, std::vector<Tensor> inputs,
+                             const CompileOptions& options) {
+  const std::unique_ptr<Executable> executable = compile(device, graph, options);
+  const Program& program = executable->program();
+  if (inputs.size() != program.inputs.size())
+    throw Error(ErrorKind::invalid,
+                concat("expected ", program.inputs.size(), " inputs, got ", inputs.size()));
+  std::vector<Tensor> arguments, results(program.outputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i)
+    arguments.push_back(upload(device, inputs[i], program.inputs[i]));
+  executable->run(*executable->make_context(), arguments, results);
+  for (Tensor& result : results) result = download(device, result);
+  return results;
+}
+
+}  // namespace temper

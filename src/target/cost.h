@@ -1,0 +1,16 @@
+#pragma once
+// What a node costs before anything runs.
+#include "ir/graph.h"
+
+namespace temper {
+
+// Floating-point operations; a multiply and an add count as two. Static shapes. Contractions are counted
+// exactly, every other op as one operation per element of its largest operand or result, moves and leaves as
+// none.
+int64_t flops(const Graph& graph, const Node& node);
+int64_t flops(const Graph& graph);  // all nodes
+
+// Bytes that a node reads and writes if nothing is fused.
+int64_t bytes_moved(const Graph& graph, const Node& node);
+
+}  // namespace temper
