@@ -1,0 +1,22 @@
+#pragma once
+// A graph made for inference, as it computes while training.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ir/builder.h"
+
+namespace temper::nn {
+
+struct TrainingMode {
+  Graph graph;  // inputs as before, then "key" (u32[2]) if something draws random numbers
+  std::vector<std::string>
+      statistics;  // graph inputs that batch norms update; outputs of these names are appended
+};
+
+// Batch norms for which `trains` is true use the statistics of the batch and update the running ones
+// (variance unbiased: times n / (n - 1)); the others stay as they are. dropout_infer drops. `graph` is
+// static.
+TrainingMode training_mode(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& trains);
+
+}  // namespace temper::nn
