@@ -5,18 +5,15 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/temporary_folder.h"
 #include "temper/error.h"
 
 namespace temper {
 namespace {
 
 struct FileTest : testing::Test {
-  std::filesystem::path folder = testing::TempDir() + "temper_file_test";
-  void SetUp() override {
-    std::filesystem::remove_all(folder);
-    std::filesystem::create_directories(folder);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder); }
+  const TemporaryFolder temporary;
+  const std::filesystem::path& folder = temporary.path();
   size_t entries() const {
     return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
   }
