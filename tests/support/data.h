@@ -2,24 +2,20 @@
 // Where tests find data: what the repository ships, and the larger sets that may stand beside it.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string_view>
 
 namespace temper {
 
 // examples/data/`name`.
-inline std::filesystem::path shipped_data(std::string_view name) {
-  return std::filesystem::path(TEMPER_SOURCE_DIR) / "examples/data" / name;
-}
+std::filesystem::path shipped_data(std::string_view name);
 
-// data/`name` below the environment variable TEMPER_SHARED, or ../shared beside the repository. It may be
-// absent.
-inline std::filesystem::path shared_data(std::string_view name) {
-  const char* given = std::getenv("TEMPER_SHARED");
-  const std::filesystem::path root = given ? given : std::filesystem::path(TEMPER_SOURCE_DIR) / "../shared";
-  return root / "data" / name;
-}
+// data/`name` below the environment variable TEMPER_SHARED, else below ../shared beside the repository. It
+// may be absent.
+std::filesystem::path shared_data(std::string_view name);
+
+// `name` below the root of the repository.
+std::filesystem::path in_repository(std::string_view name);
 
 }  // namespace temper
 
