@@ -15,8 +15,8 @@ namespace temper {
 struct Model {
   Graph graph;
   std::map<std::string, Tensor> parameters;
-  std::optional<Preprocess> preprocess;         // how a picture becomes the input; none: the file does not say
-  std::vector<std::string> labels;              // by class index; empty if the file has none
+  std::optional<Preprocess> preprocess;  // how a picture becomes the input; none: the file does not say
+  std::vector<std::string> labels;       // by class index; empty if the file has none
   std::map<std::string, std::string> metadata;  // from the file, kept when written back
   std::string name;                             // of the graph
 };

@@ -77,7 +77,7 @@ struct Channels {
       : b(builder), rank(b.shape(x).rank()), others(axes_but(kChannels, rank)) {}
   Value spread(Value vector) const {
     return along_axis(b, widen(b, vector), kChannels, rank);
-  }                                                                // [1, c, 1, ...]
+  }  // [1, c, 1, ...]
   Value sum(Value x) const { return reduce_sum(b, x, others); }    // [c]
   Value mean(Value x) const { return reduce_mean(b, x, others); }  // [c]
   Value rstd(Value variance, double epsilon) const { return rsqrt(b, add(b, spread(variance), epsilon)); }

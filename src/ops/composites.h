@@ -27,8 +27,8 @@ Value avg_pool_grad(Builder& b, Value dy, const Shape& input_shape, const Pool2d
 
 Value softmax(Builder& b, Value x, int64_t axis);
 Value log_softmax(Builder& b, Value x, int64_t axis);
-// logits [n, classes], labels i64 [n] -> loss [n], at least f32; smoothing s: (1 - s) nll + s mean over classes
-// A label outside [0, classes) gives loss 0 and no gradient.
+// logits [n, classes], labels i64 [n] -> loss [n], at least f32; smoothing s: (1 - s) nll + s mean over
+// classes A label outside [0, classes) gives loss 0 and no gradient.
 Value cross_entropy(Builder& b, Value logits, Value labels, double smoothing);
 Value cross_entropy_grad(Builder& b, Value logits, Value labels, Value dloss,
                          double smoothing);  // [n, classes]
@@ -61,7 +61,8 @@ BatchNormGrads batch_norm_grad(Builder& b, Value x, Value scale, Value mean, Val
 
 Value erf(Builder& b, Value x);
 Value gelu(Builder& b, Value x, bool approximate);  // approximate: the tanh form
-// y = x * keep / (1 - rate); keep = random_bits(fold_in(key, stream))[element] >= floor(rate 2^32); 0 <= rate < 1
+// y = x * keep / (1 - rate); keep = random_bits(fold_in(key, stream))[element] >= floor(rate 2^32); 0 <= rate
+// < 1
 Value dropout(Builder& b, Value x, Value key, double rate, int64_t stream);  // key: u32[2]
 Value dropout_infer(Builder& b, Value x, double rate);  // y = x; marks where training drops
 Value embedding(Builder& b, Value table, Value ids);    // table [rows, width], ids [...] -> [..., width]

@@ -1,4 +1,5 @@
-// Runs a fuzz target once over each file of a corpus folder: what libFuzzer found stays found, in any compiler.
+// Runs a fuzz target once over each file of a corpus folder: what libFuzzer found stays found, in any
+// compiler.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
