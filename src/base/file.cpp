@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "base/text.h"
 #include "temper/error.h"
@@ -60,15 +62,22 @@ MappedFile::~MappedFile() {
 }
 
 FileWriter::FileWriter(std::string path) : path_(std::move(path)) {
-  temporary_ = path_ + ".part-XXXXXX";
-  descriptor_ = mkostemp(temporary_.data(), O_CLOEXEC);
+  struct stat status{};
+  if (stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {  // a pipe or a device is not replaced
+    descriptor_ = open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) fail("cannot write", path_, errno);
+    return;
+  }
+  static std::atomic<unsigned> counter = 0;
+  temporary_ = concat(path_, ".part-", getpid(), "-", ++counter);
+  descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail("cannot write", path_, errno);
 }
 
 FileWriter::~FileWriter() {
   if (descriptor_ < 0) return;
   close(descriptor_);
-  unlink(temporary_.c_str());
+  if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
 void FileWriter::write(std::span<const std::byte> bytes) {
@@ -98,19 +107,14 @@ void FileWriter::flush() {
   buffer_.clear();
 }
 
-// The mode a plain open() would have given: mkostemp makes files private.
-static mode_t default_mode() {
-  const mode_t mask = umask(0);
-  umask(mask);
-  return 0666 & ~mask;
-}
-
 void FileWriter::commit() {
   flush();
-  if (fchmod(descriptor_, default_mode()) != 0 || fsync(descriptor_) != 0) fail("cannot write", path_, errno);
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot write", path_, errno);
-  close(descriptor_);
-  descriptor_ = -1;
+  const bool replaces = !temporary_.empty();
+  if (replaces && fsync(descriptor_) != 0) fail("cannot write", path_, errno);
+  if (replaces && rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot write", path_, errno);
+  const bool closed = close(std::exchange(descriptor_, -1)) == 0;
+  if (!closed) fail("cannot write", path_, errno);
+  if (!replaces) return;
   const std::string folder = std::filesystem::path(path_).parent_path().string();
   const int parent = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (parent < 0) return;  // the rename stands; only its durability cannot be forced

@@ -28,7 +28,8 @@ class MappedFile {
 };
 
 // Writes `path` so that it is either complete or as it was: a temporary file beside it, synced and renamed by
-// commit(). Without commit() nothing is left. Errors name the path and the cause (disk full: exhausted).
+// commit(). Without commit() nothing is left. A pipe or a device is written directly. Errors name the path
+// and the cause (disk full: exhausted).
 class FileWriter {
  public:
   explicit FileWriter(std::string path);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "temper/error.h"
 
@@ -61,6 +62,12 @@ TEST_F(FileTest, ErrorsNameThePathAndTheKind) {
   EXPECT_EQ(kind([&] { write_file(nowhere, "x"); }, nowhere), ErrorKind::not_found);
   if (std::filesystem::exists("/dev/full"))
     EXPECT_EQ(kind([] { MappedFile file("/dev/full"); }, "/dev/full"), ErrorKind::invalid);
+}
+
+TEST_F(FileTest, DevicesAreWrittenDirectly) {
+  write_file("/dev/null", "x");
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  expect_error(ErrorKind::exhausted, "No space left on device", [] { write_file("/dev/full", "x"); });
 }
 
 }  // namespace

@@ -1,0 +1,115 @@
+// What base knows of the process and the machine: signals, shared libraries, memory, energy, log.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <vector>
+
+#include "base/dynamic_library.h"
+#include "base/energy.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/stop_signal.h"
+#include "base/text.h"
+#include "support/expect_error.h"
+#include "support/temporary_folder.h"
+
+namespace temper {
+namespace {
+
+TEST(StopSignal, FirstIsRememberedSecondEnds) {
+  EXPECT_EXIT(
+      {
+        catch_stop_signals();
+        if (stop_signal() != 0) _exit(1);
+        std::raise(SIGTERM);
+        if (stop_signal() != SIGTERM) _exit(2);
+        forget_stop_signal();
+        std::raise(SIGINT);
+        if (stop_signal() != SIGINT) _exit(3);
+        std::raise(SIGINT);
+        _exit(4);
+      },
+      testing::ExitedWithCode(130), "");
+}
+
+TEST(DynamicLibrary, OpensTheFirstThatIsThere) {
+  const DynamicLibrary math = DynamicLibrary::open({"libabsent.so.7", "libm.so.6"});
+  EXPECT_EQ(math.name(), "libm.so.6");
+  EXPECT_EQ(math.symbol<double (*)(double)>("floor")(2.5), 2);
+  EXPECT_EQ(math.find("no_such_function"), nullptr);
+  expect_error(ErrorKind::not_found, "'libm.so.6' has no function 'no_such'",
+               [&] { math.symbol<void (*)()>("no_such"); });
+  expect_error(ErrorKind::not_found, "libabsent.so.7", [] { DynamicLibrary::open("libabsent.so.7"); });
+}
+
+TEST(Memory, PeakGrows) {
+  const int64_t before = peak_rss_bytes();
+  EXPECT_GT(before, 0);
+  const std::vector<char> block(64 << 20, 'x');
+  EXPECT_GE(peak_rss_bytes(), before + (32 << 20)) << block[12345];
+  EXPECT_GT(available_memory_bytes(), 0);
+}
+
+TEST(Energy, SumsPackagesAndFollowsAWrap) {
+  const TemporaryFolder folder;
+  const auto set = [&](const std::string& zone, const std::string& name, const std::string& energy) {
+    folder.write(zone + "/name", name + "\n");
+    folder.write(zone + "/energy_uj", energy + "\n");
+    folder.write(zone + "/max_energy_range_uj", "10000000\n");
+  };
+  set("intel-rapl:0", "package-0", "1000000");
+  set("intel-rapl:1", "package-1", "9000000");
+  set("intel-rapl:2", "psys", "0");
+  set("intel-rapl:0:0", "core", "0");
+  EnergyMeter meter(folder.path().string());
+  EXPECT_EQ(meter.joules(), 0.0);
+  set("intel-rapl:0", "package-0", "1500000");
+  set("intel-rapl:1", "package-1", "500000");
+  set("intel-rapl:2", "psys", "7000000");
+  EXPECT_DOUBLE_EQ(meter.joules().value(), 0.5 + 1.5);
+  EXPECT_EQ(EnergyMeter("/nowhere").joules(), std::nullopt);
+}
+
+TEST(Log, WritesWhatItsLevelAllows) {
+  const LogLevel before = log_level();
+  set_log_level(LogLevel::info);
+  testing::internal::CaptureStderr();
+  log_debug("hidden");
+  log_info("seen {} ", 1);
+  log_warn("careful");
+  set_log_level(LogLevel::off);
+  log_warn("hidden");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "seen {} 1\nwarning: careful\n");
+  set_log_level(before);
+}
+
+TEST(Text, ConcatPrintsValues) {
+  const char* pointer = "pointer";
+  EXPECT_EQ(concat("a", 1, ' ', true, -2.5, pointer, 0.1F, std::string("s"), uint8_t{7}),
+            "a1 true-2.5pointer0.1s7");
+  EXPECT_EQ(join(std::vector<int>{1, 2, 3}, ", "), "1, 2, 3");
+  EXPECT_EQ(split("a,,b", ',').size(), 3U);
+  EXPECT_EQ(trim(" \ta b\n"), "a b");
+}
+
+TEST(Text, NumbersAreWhole) {
+  int64_t whole = 0;
+  double real = 0;
+  EXPECT_TRUE(parse_number("-12", whole));
+  EXPECT_EQ(whole, -12);
+  EXPECT_TRUE(parse_number("+1e-3", real));
+  EXPECT_EQ(real, 1e-3);
+  for (const char* text : {"", "1x", " 1", "++1", "99999999999999999999"})
+    EXPECT_FALSE(parse_number(text, whole)) << text;
+}
+
+TEST(Text, ClosestIsNearOrNothing) {
+  const std::vector<std::string> words = {"tune", "eval", "predict"};
+  EXPECT_EQ(closest("tuen", words), "tune");
+  EXPECT_EQ(closest("predcit", words), "predict");
+  EXPECT_EQ(closest("zzz", words), "");
+  EXPECT_EQ(closest("", words), "");
+}
+
+}  // namespace
+}  // namespace temper
