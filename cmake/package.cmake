@@ -14,6 +14,10 @@ foreach(layer ${layers})
   set_property(TARGET temper_library PROPERTY LINK_LIBRARY_OVERRIDE_${layer} WHOLE_ARCHIVE)
 endforeach()
 target_link_libraries(temper_library PRIVATE ${layers})
+target_link_options(temper_library PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/libtemper.map)
+if(NOT TEMPER_SANITIZE)  # a sanitizer's own functions come with the program
+  target_link_options(temper_library PRIVATE -Wl,--no-undefined)
+endif()
 target_include_directories(temper_library INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
                                                     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_features(temper_library INTERFACE cxx_std_20)
