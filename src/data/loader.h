@@ -1,0 +1,74 @@
+#pragma once
+// The batches of an epoch, decoded in windows on the OpenMP team. What comes depends on the data, the options
+// and the position alone, never on the number of threads.
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/augment.h"
+#include "data/dataset.h"
+#include "data/preprocess.h"
+#include "temper/tensor.h"
+
+namespace temper {
+
+struct Batch {
+  Tensor images;                 // f32[n, channels, height, width], or f32[n, value shape...]
+  Tensor labels;                 // i64[n], or f32[n, targets]
+  Tensor weights;                // f32[n]
+  std::vector<int64_t> indices;  // of the data set's samples
+};
+
+struct LoaderOptions {
+  enum class Order { as_stored, shuffle, balanced };  // balanced: every class as often, small ones repeated
+  Order order = Order::as_stored;
+  int64_t batch = 32;
+  uint64_t seed = 0;
+  Augment augment;
+  int64_t views = 0;  // augmented views per sample, taken in turn by epoch; 0: a new one each epoch
+  int channels = 0;   // of a picture; 0: what preprocessing leaves, 1 if the source is gray
+  std::vector<float> class_weights;  // empty: all 1
+  // Called once for a sample that cannot be read, which is then left out; unset: the error is thrown.
+  std::function<void(int64_t sample, const std::string& message)> on_bad_sample;
+  int64_t window_bytes = int64_t{64} << 20;  // most memory for batches decoded ahead
+};
+
+struct LoaderPosition {
+  int64_t epoch = 0;
+  int64_t sample = 0;  // in the epoch's order, of the next batch's first
+  friend bool operator==(const LoaderPosition&, const LoaderPosition&) = default;
+};
+
+// Keeps references to nothing but the data set. For one thread.
+class Loader {
+ public:
+  Loader(const Dataset& dataset, Preprocess preprocess, LoaderOptions options);
+
+  const Shape& sample_shape() const { return sample_shape_; }
+  int64_t samples() const { return dataset_.size(); }  // per epoch
+  int64_t batches() const;                             // per epoch; the last may be smaller
+
+  void start(LoaderPosition position);  // begins an epoch, or goes on within one
+  LoaderPosition position() const { return position_; }
+
+  // The next batch of the epoch; none at its end. Smaller by the bad samples left out.
+  std::optional<Batch> next();
+
+ private:
+  struct Slot;
+  void fill_window();
+  void read_sample(int64_t sample, std::span<float> out) const;
+
+  const Dataset& dataset_;
+  Preprocess preprocess_;
+  LoaderOptions options_;
+  Shape sample_shape_;
+  LoaderPosition position_;
+  std::vector<int64_t> order_;  // of the epoch
+  std::vector<Batch> window_;   // decoded ahead, the last first
+  std::vector<bool> reported_;  // bad samples
+};
+
+}  // namespace temper

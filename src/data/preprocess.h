@@ -1,0 +1,32 @@
+#pragma once
+// A picture to a model's input, as its Preprocess says.
+#include <optional>
+#include <span>
+
+#include "data/image.h"
+#include "model/preprocess.h"
+#include "temper/tensor.h"
+
+namespace temper {
+
+struct PictureSize {
+  int height = 0, width = 0;
+  friend bool operator==(const PictureSize&, const PictureSize&) = default;
+};
+
+// The size that every picture ends with; none if it depends on the picture.
+std::optional<PictureSize> output_size(const Preprocess& preprocess);
+
+// DecodeOptions::min_short_side for pictures that go through `preprocess`.
+int wanted_short_side(const Preprocess& preprocess);
+
+// The steps on pixels: size, short, crop, gray. Error invalid if a crop is larger than the picture.
+Image scale(const Image& image, const Preprocess& preprocess);
+
+// The steps on values: bgr, unit, mean, std. out: [channels, height, width]
+void to_floats(const Image& image, const Preprocess& preprocess, std::span<float> out);
+
+// Both, as f32[channels, height, width].
+Tensor picture_to_tensor(const Image& image, const Preprocess& preprocess);
+
+}  // namespace temper
