@@ -1,0 +1,61 @@
+#pragma once
+// The training step and the evaluation of a model, each one static Graph.
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "nn/losses.h"
+#include "nn/optimizers.h"
+
+namespace temper {
+
+// Ports of a step: (state, key, batch, hyper) -> (state', key', stats).
+//   state, donated to the output of the same name:
+//     param.NAME         trainable parameters and running statistics; other parameters are plain inputs
+//     slot.NAME.m        the optimizer's, of the parameter's type
+//     ema.NAME           moving average, with `ema`
+//     gradient.NAME, gradient_weight   sums so far, with `accumulate`
+//     key                u32[2], if something draws random numbers
+//     stat.loss, stat.weight   sums of weighted losses and of weights, f32
+//     stat.correct, stat.top5  counts of samples, f32
+//     stat.bad_step            least hyper.step whose loss was not finite; starts infinite
+//   batch: input.NAME of the model, labels (see nn/losses.h), weights f32[n]
+//   hyper: f32 scalars: hyper.step, then those of the optimizer (hyper.lr, ...)
+struct StepOptions {
+  int64_t batch = 32;
+  std::set<std::string> trainable;
+  nn::Loss loss;
+  nn::Optimizer optimizer;  // its weight decay spares norms and biases, and so does l1
+  double l1 = 0;
+  double clip_norm = 0;  // of the whole gradient; 0: any
+  double ema = 0;        // share of the old average kept; 0: none
+  // One update from several batches: `gather` only adds to the sums, `finish` adds, updates and clears them.
+  enum Part { whole, gather, finish } part = whole;
+};
+Graph build_step(const Model& model, const StepOptions& options);
+
+// param.NAME, input.NAME [, labels] -> scores f32 [n, ...] [, loss f32 [n]]. Scores are probabilities where
+// the model or the loss says what they are, else the model's own output.
+struct EvalOptions {
+  int64_t batch = 32;
+  nn::Loss loss;
+  bool with_loss = true;
+};
+Graph build_eval(const Model& model, const EvalOptions& options);
+
+// The model with its one batch symbol (axis 0 of every data input) made `batch`. Error invalid names the
+// input whose batch is another number, or the symbol that is still free.
+Graph with_batch(const Model& model, int64_t batch);
+
+// The model's first output, before a final softmax, log_softmax or sigmoid that the loss undoes.
+struct Output {
+  Value value;
+  nn::OutputForm form = nn::OutputForm::logits;
+};
+Output loss_output(const Graph& graph, Value output, const nn::Loss& loss);
+
+// Names of the state of a graph: inputs donated to outputs.
+std::vector<std::string> state_names(const Graph& graph);
+
+}  // namespace temper
