@@ -22,7 +22,8 @@ struct Batch {
 };
 
 struct LoaderOptions {
-  enum class Order { as_stored, shuffle, balanced };  // balanced: every class as often, small ones repeated
+  // by data/order.h; balanced: every class as often, small ones repeated
+  enum class Order { as_stored, shuffle, balanced };
   Order order = Order::as_stored;
   int64_t batch = 32;
   uint64_t seed = 0;

@@ -1,4 +1,4 @@
-#include "train/sampler.h"
+#include "data/order.h"
 
 #include <algorithm>
 #include <map>

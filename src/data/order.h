@@ -1,5 +1,6 @@
 #pragma once
-// The order of samples in an epoch: a function of seed and epoch alone, so a run can go on anywhere.
+// The order of samples in an epoch: a function of seed and epoch alone, so a run can go on anywhere. A Loader
+// and features in memory come in the same order.
 #include <cstdint>
 #include <span>
 #include <vector>
