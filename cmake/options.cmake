@@ -1,7 +1,8 @@
 # What every target is compiled with.
 set(TEMPER_SANITIZE "" CACHE STRING "sanitizers to build with, as for -fsanitize=")
 option(TEMPER_FUZZ "build the libFuzzer programs of tests/fuzz (needs clang)" OFF)
-add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -fno-math-errno -ffp-contract=off)
+add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -fno-math-errno -ffp-contract=off
+                    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # false alarms of GCC 12 on std::string
 if(TEMPER_SANITIZE)
   add_compile_options(-fsanitize=${TEMPER_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TEMPER_SANITIZE})
