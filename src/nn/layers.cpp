@@ -1,0 +1,150 @@
+#include "nn/layers.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "base/hash.h"
+#include "base/philox.h"
+#include "ops/composites.h"
+#include "ops/primitives.h"
+
+namespace temper::nn {
+
+Initial kaiming_uniform(int64_t fan, double gain) {
+  return {Initial::uniform, gain * std::sqrt(3.0 / static_cast<double>(fan))};
+}
+
+Initial kaiming_normal(int64_t fan, double gain) {
+  return {Initial::normal, gain / std::sqrt(static_cast<double>(fan))};
+}
+
+Initial xavier_uniform(int64_t fan_in, int64_t fan_out) {
+  return {Initial::uniform, std::sqrt(6.0 / static_cast<double>(fan_in + fan_out))};
+}
+
+Initial torch_uniform(int64_t fan_in) {
+  return {Initial::uniform, 1 / std::sqrt(static_cast<double>(fan_in))};
+}
+
+// Word `index` as a number in (0, 1), so that its logarithm is finite.
+static double open_unit(PhiloxKey key, uint64_t index) { return (random_word(key, index) + 0.5) * 0x1p-32; }
+
+static double draw(const Initial& initial, PhiloxKey key, uint64_t index) {
+  switch (initial.kind) {
+    case Initial::constant:
+      return initial.value;
+    case Initial::uniform:
+      return initial.value * (2 * open_unit(key, index) - 1);
+    case Initial::normal: {  // Box and Muller, 1958
+      const double radius = std::sqrt(-2 * std::log(open_unit(key, 2 * index)));
+      return initial.value * radius * std::cos(2 * std::numbers::pi * open_unit(key, 2 * index + 1));
+    }
+  }
+  return 0;
+}
+
+Tensor initial_tensor(const Type& type, const Initial& initial, uint64_t seed, std::string_view name) {
+  const PhiloxKey root{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
+  const PhiloxKey key = fold_in(root, hash_bytes(name));
+  std::vector<double> values(static_cast<size_t>(type.shape.elements()));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = draw(initial, key, i);
+  return from_doubles(type, values);
+}
+
+Layers::Layers(Model& model, uint64_t seed) : model_(model), builder_(model.graph), seed_(seed) {}
+
+Value Layers::parameter(const std::string& name, const Type& type, const Initial& initial) {
+  TEMPER_CHECK(!model_.graph.find_input(name), "parameter ", name, " twice");
+  model_.parameters[name] = initial_tensor(type, initial, seed_, name);
+  return builder_.input(name, type);
+}
+
+Value Layers::dense(const std::string& name, Value x, int64_t units, std::optional<Initial> weight,
+                    std::optional<Initial> bias) {
+  const DType dtype = builder_.dtype(x);
+  const int64_t features = builder_.shape(x).size(1);
+  const Initial usual = torch_uniform(features);
+  const Value w = parameter(name + ".weight", {dtype, {units, features}}, weight.value_or(usual));
+  const Value b = parameter(name + ".bias", {dtype, {units}}, bias.value_or(usual));
+  builder_.set_default_name(name);
+  return ops::add(builder_, ops::dot_general(builder_, x, w, {.x_contract = {1}, .y_contract = {1}}), b);
+}
+
+Value Layers::conv(const std::string& name, Value x, const ConvLayer& layer) {
+  const DType dtype = builder_.dtype(x);
+  const int64_t channels = builder_.shape(x).size(1) / layer.groups;
+  const Initial usual = torch_uniform(channels * layer.window * layer.window);
+  const Type weight{dtype, {layer.channels, channels, layer.window, layer.window}};
+  const Value w = parameter(name + ".weight", weight, layer.weight.value_or(usual));
+  const Value b = layer.bias ? parameter(name + ".bias", {dtype, {layer.channels}}, usual) : Value{};
+  builder_.set_default_name(name);
+  return ops::conv2d(builder_, x, w, b,
+                     {.strides = {layer.stride, layer.stride},
+                      .low = {layer.padding, layer.padding},
+                      .high = {layer.padding, layer.padding},
+                      .groups = layer.groups});
+}
+
+Value Layers::batch_norm(const std::string& name, Value x) {
+  static constexpr double kEpsilon = 1e-5, kMomentum = 0.9;  // PyTorch's defaults; its momentum is 1 - ours
+  const Type type{builder_.dtype(x), {builder_.shape(x)[1]}};
+  const Initial one{Initial::constant, 1}, zero{Initial::constant, 0};
+  const Value scale = parameter(name + ".weight", type, one);
+  const Value bias = parameter(name + ".bias", type, zero);
+  const Value mean = parameter(name + ".running_mean", type, zero);
+  const Value variance = parameter(name + ".running_var", type, one);
+  builder_.set_default_name(name);
+  return ops::batch_norm_infer(builder_, x, scale, bias, mean, variance, kEpsilon, kMomentum);
+}
+
+Value Layers::activation(const std::string& name, Value x, std::string_view kind) {
+  builder_.set_default_name(name);
+  if (kind == "relu") return ops::relu(builder_, x);
+  if (kind == "relu6") return ops::clamp(builder_, x, 0, 6);
+  if (kind == "gelu") return ops::gelu(builder_, x, false);
+  if (kind == "tanh") return ops::tanh(builder_, x);
+  TEMPER_CHECK(kind == "sigmoid", "activation ", kind);
+  return ops::sigmoid(builder_, x);
+}
+
+Value Layers::dropout(const std::string& name, Value x, double rate) {
+  builder_.set_default_name(name);
+  return ops::dropout_infer(builder_, x, rate);
+}
+
+Value Layers::max_pool(const std::string& name, Value x, int64_t window, int64_t stride, int64_t padding) {
+  builder_.set_default_name(name);
+  return ops::max_pool(builder_, x,
+                       {.window = {window, window},
+                        .strides = {stride, stride},
+                        .low = {padding, padding},
+                        .high = {padding, padding}});
+}
+
+static bool has_static_picture(const Shape& shape) { return shape[2].is_static() && shape[3].is_static(); }
+
+Value Layers::global_avg_pool(const std::string& name, Value x) {
+  builder_.set_default_name(name);
+  const Shape shape = builder_.shape(x);
+  if (!has_static_picture(shape)) return ops::reduce_mean(builder_, x, {2, 3});
+  const Value pooled = ops::avg_pool(builder_, x, {.window = {shape.size(2), shape.size(3)}}, false);
+  return ops::reshape(builder_, pooled, {shape[0], shape[1]});
+}
+
+Value Layers::global_max_pool(const std::string& name, Value x) {
+  builder_.set_default_name(name);
+  const Shape shape = builder_.shape(x);
+  if (!has_static_picture(shape)) return ops::reduce_max(builder_, x, {2, 3});
+  const Value pooled = ops::max_pool(builder_, x, {.window = {shape.size(2), shape.size(3)}});
+  return ops::reshape(builder_, pooled, {shape[0], shape[1]});
+}
+
+Value Layers::flatten(const std::string& name, Value x) {
+  builder_.set_default_name(name);
+  const Shape shape = builder_.shape(x);
+  int64_t features = 1;
+  for (int axis = 1; axis < shape.rank(); ++axis) features *= shape.size(axis);
+  return ops::reshape(builder_, x, {shape[0], features});
+}
+
+}  // namespace temper::nn
