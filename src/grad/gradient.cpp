@@ -94,7 +94,7 @@ std::vector<Value> vector_jacobian(Builder& b, std::span<const Value> ys, std::s
 
   for (int i = size - 1; i >= 0; --i) {
     if (!reached[static_cast<size_t>(i)]) continue;
-    const Node& node = b.graph().nodes()[static_cast<size_t>(i)];
+    const Node node = b.graph().nodes()[static_cast<size_t>(i)];  // a copy: emitting moves the nodes
     std::vector<Value> outputs, cotangents;
     bool any = false;
     for (size_t k = 0; k < node.outputs.size(); ++k) {
@@ -112,7 +112,8 @@ std::vector<Value> vector_jacobian(Builder& b, std::span<const Value> ys, std::s
     if (!any || !wanted) continue;
     b.set_default_name(node.name.empty() ? "" : node.name + ".grad");
     const std::vector<Value> gradients =
-        node_gradient(b, {node, node.inputs, outputs, cotangents, {needed.get(), node.inputs.size()}});
+        node_gradient(b, {node, node.inputs, outputs, cotangents, {needed.get(), node.inputs.size()},
+                          vector_jacobian});
     TEMPER_CHECK(gradients.size() <= node.inputs.size(), "vjp of ", node.op->name,
                  " gives too many gradients");
     for (size_t k = 0; k < gradients.size(); ++k) {

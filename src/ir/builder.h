@@ -11,8 +11,9 @@ class Builder {
   explicit Builder(Graph& graph);  // graph must outlive the builder; it may hold nodes already
 
   Graph& graph() { return graph_; }
-  const Type& type(Value value) const { return graph_.type(value); }
-  const Shape& shape(Value value) const { return graph_.type(value).shape; }
+  // By value: appending a node moves the others.
+  Type type(Value value) const { return graph_.type(value); }
+  Shape shape(Value value) const { return graph_.type(value).shape; }
   DType dtype(Value value) const { return graph_.type(value).dtype; }
 
   Value input(std::string_view name, const Type& type);  // appends to graph.inputs

@@ -51,6 +51,9 @@ struct VjpContext {
   std::span<const Value> outputs;     // the node's own results, in the Builder's graph
   std::span<const Value> cotangents;  // one per output; none = zero
   std::span<const bool> needed;       // one per input; a gradient that is not needed may be none
+  // Differentiates a region: grad's vector_jacobian, handed in because ops stand below grad.
+  std::vector<Value> (*region_gradient)(Builder&, std::span<const Value> ys, std::span<const Value> seeds,
+                                        std::span<const Value> wrt) = nullptr;
 };
 
 // How a sample's input is filled. Deterministic: Philox by (sample, input, element).
@@ -70,6 +73,7 @@ struct Sample {
   double tolerance = 0;          // allowed error of a kernel relative to the largest magnitude; 0: by dtype
   std::vector<Graph> regions = {};
   std::vector<bool> present = {};  // empty: all
+  bool smooth = true;              // false: at a kink or a tie, where finite differences say nothing
 };
 
 struct Op {

@@ -73,6 +73,7 @@ Value transpose(Builder& b, Value x, const Ints& permutation);
 Value broadcast_in_dim(Builder& b, Value x, const Shape& shape,
                        const Ints& axes);                     // axes[i]: where x's axis i goes
 Value broadcast_to(Builder& b, Value x, const Shape& shape);  // aligned at the right, as NumPy
+Shape broadcast_shapes(const Shape& x, const Shape& y);       // NumPy's; Error invalid if they do not fit
 Value slice(Builder& b, Value x, const Ints& starts, const Ints& limits,
             const Ints& strides);  // limit kEnd: to the end
 Value pad(Builder& b, Value x, Value value, const Ints& low, const Ints& high,
