@@ -4,10 +4,10 @@
 
 namespace temper {
 
-int64_t wrap(DType dtype, int64_t value);        // two's complement; boolean: value != 0
-bool less(DType dtype, int64_t x, int64_t y);    // u64 compares by its bits
-int64_t lowest_integer(DType dtype);             // boolean: 0
-int64_t highest_integer(DType dtype);            // boolean: 1; u64: its bits
+int64_t wrap(DType dtype, int64_t value);      // two's complement; boolean: value != 0
+bool less(DType dtype, int64_t x, int64_t y);  // u64 compares by its bits
+int64_t lowest_integer(DType dtype);           // boolean: 0
+int64_t highest_integer(DType dtype);          // boolean: 1; u64: its bits
 double integer_to_real(DType dtype, int64_t value);
 int64_t real_to_integer(DType dtype, double value);  // truncates and saturates; NaN gives 0; boolean: != 0
 
@@ -20,7 +20,6 @@ void copy_element(const Array& from, int64_t source, Array& to, int64_t target);
 Array to_array(const Tensor& tensor);
 Tensor to_tensor(const Array& array);
 void round_to_dtype(Array& array);
-
 
 Ints row_major_strides(const Ints& sizes);  // in elements
 int64_t offset(const Ints& index, const Ints& strides);

@@ -165,9 +165,13 @@ std::vector<Sample> number_samples() {
 }
 std::vector<Sample> extreme_samples() {
   return number_samples() +
-         std::vector<Sample>{{.name = "ties", .inputs = {f32({64}), f32({64})}, .fills = {integers(-2, 2)}, .smooth = false},
-                             {.name = "nan", .inputs = {f32({5}), f32({5})}, .fills = {all(NAN), {}}, .smooth = false},
-                             {.name = "nan second", .inputs = {f32({5}), f32({5})}, .fills = {{}, all(NAN)}, .smooth = false}};
+         std::vector<Sample>{
+             {.name = "ties", .inputs = {f32({64}), f32({64})}, .fills = {integers(-2, 2)}, .smooth = false},
+             {.name = "nan", .inputs = {f32({5}), f32({5})}, .fills = {all(NAN), {}}, .smooth = false},
+             {.name = "nan second",
+              .inputs = {f32({5}), f32({5})},
+              .fills = {{}, all(NAN)},
+              .smooth = false}};
 }
 std::vector<Sample> quotient_samples() {
   return map_samples(2, {uniform(-4, 4), uniform(0.5, 1.75)}) +
@@ -176,42 +180,56 @@ std::vector<Sample> quotient_samples() {
 std::vector<Sample> power_samples() {
   return map_samples(2, {uniform(0.25, 2), uniform(-2, 2)}) +
          integer_samples(2, {integers(-4, 5), integers(-2, 6)}, kAllIntegers) +
-         std::vector<Sample>{{.name = "squares of negatives", .inputs = {f32({9}), f32({9})}, .fills = {Fill{}, all(2)}, .smooth = false},
-                             {.name = "to the 0", .inputs = {f32({9}), f32({9})}, .fills = {all(0), all(0)}, .smooth = false}};
+         std::vector<Sample>{{.name = "squares of negatives",
+                              .inputs = {f32({9}), f32({9})},
+                              .fills = {Fill{}, all(2)},
+                              .smooth = false},
+                             {.name = "to the 0",
+                              .inputs = {f32({9}), f32({9})},
+                              .fills = {all(0), all(0)},
+                              .smooth = false}};
 }
 std::vector<Sample> bit_samples() {
   return integer_samples(2, {integers(-120, 120)}, kAllIntegers) + integer_samples(2, {}, {DType::boolean});
 }
 std::vector<Sample> shift_samples() {
   return integer_samples(2, {integers(-120, 120), integers(-1, 70)}, kAllIntegers) +
-         std::vector<Sample>{{.name = "small", .inputs = {i32({17}), i32({17})}, .fills = {integers(-1000, 1000), integers(0, 8)}}};
+         std::vector<Sample>{{.name = "small",
+                              .inputs = {i32({17}), i32({17})},
+                              .fills = {integers(-1000, 1000), integers(0, 8)}}};
 }
 
 }  // namespace
 
-const Op add_op{.name = "add",
-                .summary = "z = x + y",
-                .infer = infer_numbers,
-                .evaluate = on_numbers<[](double x, double y) { return x + y; },
-                                       [](DType, int64_t x, int64_t y) { return static_cast<int64_t>(bits(x) + bits(y)); }>,
-                .vjp = vjp_add,
-                .samples = number_samples};
+const Op add_op{
+    .name = "add",
+    .summary = "z = x + y",
+    .infer = infer_numbers,
+    .evaluate =
+        on_numbers<[](double x, double y) { return x + y; },
+                   [](DType, int64_t x, int64_t y) { return static_cast<int64_t>(bits(x) + bits(y)); }>,
+    .vjp = vjp_add,
+    .samples = number_samples};
 
-const Op sub_op{.name = "sub",
-                .summary = "z = x - y",
-                .infer = infer_numbers,
-                .evaluate = on_numbers<[](double x, double y) { return x - y; },
-                                       [](DType, int64_t x, int64_t y) { return static_cast<int64_t>(bits(x) - bits(y)); }>,
-                .vjp = vjp_sub,
-                .samples = number_samples};
+const Op sub_op{
+    .name = "sub",
+    .summary = "z = x - y",
+    .infer = infer_numbers,
+    .evaluate =
+        on_numbers<[](double x, double y) { return x - y; },
+                   [](DType, int64_t x, int64_t y) { return static_cast<int64_t>(bits(x) - bits(y)); }>,
+    .vjp = vjp_sub,
+    .samples = number_samples};
 
-const Op mul_op{.name = "mul",
-                .summary = "z = x * y",
-                .infer = infer_numbers,
-                .evaluate = on_numbers<[](double x, double y) { return x * y; },
-                                       [](DType, int64_t x, int64_t y) { return static_cast<int64_t>(bits(x) * bits(y)); }>,
-                .vjp = vjp_mul,
-                .samples = number_samples};
+const Op mul_op{
+    .name = "mul",
+    .summary = "z = x * y",
+    .infer = infer_numbers,
+    .evaluate =
+        on_numbers<[](double x, double y) { return x * y; },
+                   [](DType, int64_t x, int64_t y) { return static_cast<int64_t>(bits(x) * bits(y)); }>,
+    .vjp = vjp_mul,
+    .samples = number_samples};
 
 const Op div_op{.name = "div",
                 .summary = "z = x / y; integers truncate, and y = 0 gives 0",
@@ -234,19 +252,21 @@ const Op pow_op{.name = "pow",
                 .vjp = vjp_pow,
                 .samples = power_samples};
 
-const Op max_op{.name = "max",
-                .summary = "z = the larger of x and y, NaN if either is; of equals, y has the gradient",
-                .infer = infer_numbers,
-                .evaluate = on_numbers<largest, [](DType d, int64_t x, int64_t y) { return less(d, x, y) ? y : x; }>,
-                .vjp = vjp_max,
-                .samples = extreme_samples};
+const Op max_op{
+    .name = "max",
+    .summary = "z = the larger of x and y, NaN if either is; of equals, y has the gradient",
+    .infer = infer_numbers,
+    .evaluate = on_numbers<largest, [](DType d, int64_t x, int64_t y) { return less(d, x, y) ? y : x; }>,
+    .vjp = vjp_max,
+    .samples = extreme_samples};
 
-const Op min_op{.name = "min",
-                .summary = "z = the smaller of x and y, NaN if either is; of equals, y has the gradient",
-                .infer = infer_numbers,
-                .evaluate = on_numbers<smallest, [](DType d, int64_t x, int64_t y) { return less(d, y, x) ? y : x; }>,
-                .vjp = vjp_min,
-                .samples = extreme_samples};
+const Op min_op{
+    .name = "min",
+    .summary = "z = the smaller of x and y, NaN if either is; of equals, y has the gradient",
+    .infer = infer_numbers,
+    .evaluate = on_numbers<smallest, [](DType d, int64_t x, int64_t y) { return less(d, y, x) ? y : x; }>,
+    .vjp = vjp_min,
+    .samples = extreme_samples};
 
 const Op bit_and_op{.name = "bit_and",
                     .summary = "z = x and y, bit by bit",

@@ -9,8 +9,8 @@ namespace temper::ops {
 static Dim common(const Dim& a, const Dim& b, const Shape& x, const Shape& y) {
   if (a == b || b == Dim(1)) return a;
   if (a == Dim(1)) return b;
-  throw Error(ErrorKind::invalid, concat("shapes ", to_string(x), " and ", to_string(y),
-                                         " do not broadcast: make their dimensions equal or 1"));
+  throw Error(ErrorKind::invalid, temper::concat("shapes ", to_string(x), " and ", to_string(y),
+                                                 " do not broadcast: make their dimensions equal or 1"));
 }
 
 Shape broadcast_shapes(const Shape& x, const Shape& y) {
@@ -60,7 +60,8 @@ Value compare(Builder& b, Value x, Value y, std::string_view direction) {
 }
 
 Value select(Builder& b, Value predicate, Value on_true, Value on_false) {
-  const Shape shape = broadcast_shapes(b.shape(predicate), broadcast_shapes(b.shape(on_true), b.shape(on_false)));
+  const Shape shape =
+      broadcast_shapes(b.shape(predicate), broadcast_shapes(b.shape(on_true), b.shape(on_false)));
   return b.emit(select_op, {broadcast_to(b, predicate, shape), broadcast_to(b, on_true, shape),
                             broadcast_to(b, on_false, shape)});
 }

@@ -55,7 +55,8 @@ std::vector<Array> evaluate_slice(const EvaluateContext& c) {
 // Puts every element back where it was cut from. A symbolic axis is whole or every stride-th.
 std::vector<Value> vjp_slice(Builder& b, const VjpContext& c) {
   const Shape from = b.shape(c.inputs[0]), to = b.shape(c.cotangents[0]);
-  const Ints &starts = c.node.attributes.get<Ints>("starts"), &strides = c.node.attributes.get<Ints>("strides");
+  const Ints &starts = c.node.attributes.get<Ints>("starts"),
+             &strides = c.node.attributes.get<Ints>("strides");
   Ints high(starts.size()), interior(starts.size());
   for (int axis = 0; axis < from.rank(); ++axis) {
     const auto i = static_cast<size_t>(axis);
@@ -92,7 +93,8 @@ std::vector<Sample> slice_samples() {
 Dim padded_dim(const InferContext& c, int axis, int64_t low, int64_t high, int64_t interior) {
   const Dim& dim = c.inputs[0].shape[axis];
   constexpr int64_t kLimit = int64_t{1} << 40;
-  const bool bounded = std::abs(low) <= kLimit && std::abs(high) <= kLimit && interior >= 0 && interior <= kLimit;
+  const bool bounded =
+      std::abs(low) <= kLimit && std::abs(high) <= kLimit && interior >= 0 && interior <= kLimit;
   if (bounded && dim.is_static() && dim.size() <= kLimit) {
     const __int128 inner = dim.size() > 0 ? static_cast<__int128>(dim.size() - 1) * (interior + 1) + 1 : 0;
     const __int128 size = inner + low + high;
@@ -107,7 +109,8 @@ Dim padded_dim(const InferContext& c, int axis, int64_t low, int64_t high, int64
 std::vector<Type> infer_pad(const InferContext& c) {
   expect_inputs(c, 2);
   expect_equal_dtypes(c, 0, 1);
-  if (c.inputs[1].shape.rank() != 0) c.fail(concat("the padding must be a scalar, found ", to_string(c.inputs[1])));
+  if (c.inputs[1].shape.rank() != 0)
+    c.fail(concat("the padding must be a scalar, found ", to_string(c.inputs[1])));
   const int rank = c.inputs[0].shape.rank();
   const Ints &low = c.attributes.get<Ints>("low"), &high = c.attributes.get<Ints>("high"),
              &interior = c.attributes.get<Ints>("interior");
@@ -162,7 +165,8 @@ std::vector<Value> vjp_pad(Builder& b, const VjpContext& c) {
 }
 
 Sample pad_sample(const Type& type, const Ints& low, const Ints& high, const Ints& interior) {
-  return {.name = concat(to_string(type), " by ", join(low, " "), " and ", join(high, " "), " with ", join(interior, " ")),
+  return {.name = concat(to_string(type), " by ", join(low, " "), " and ", join(high, " "), " with ",
+                         join(interior, " ")),
           .inputs = {type, {type.dtype, {}}},
           .attributes = {{"high", high}, {"interior", interior}, {"low", low}},
           .fills = {is_float(type.dtype) ? Fill{} : integers(-9, 9)}};
@@ -192,11 +196,12 @@ std::vector<Type> infer_concat(const InferContext& c) {
   Type result = c.inputs[0];
   for (size_t i = 1; i < c.inputs.size(); ++i) {
     Type part = c.inputs[i];
-    const std::optional<Dim> size = part.shape.rank() == result.shape.rank() ? sum(result.shape[axis], part.shape[axis]) : std::nullopt;
+    const std::optional<Dim> size =
+        part.shape.rank() == result.shape.rank() ? sum(result.shape[axis], part.shape[axis]) : std::nullopt;
     if (size) result.shape[axis] = part.shape[axis] = *size;
     if (!size || part != result)
-      c.fail(concat("operand ", i, " ", to_string(c.inputs[i]), " cannot be joined to ", to_string(c.inputs[0]),
-                    " along axis ", axis));
+      c.fail(concat("operand ", i, " ", to_string(c.inputs[i]), " cannot be joined to ",
+                    to_string(c.inputs[0]), " along axis ", axis));
   }
   return {result};
 }
@@ -209,7 +214,8 @@ std::vector<Array> evaluate_concat(const EvaluateContext& c) {
   for (const Array* part : c.inputs) {
     const Ints sizes = part->type.shape.sizes();
     int64_t source = 0;
-    for_each_index(sizes, [&](const Ints& index) { copy_element(*part, source++, y, base + offset(index, strides)); });
+    for_each_index(
+        sizes, [&](const Ints& index) { copy_element(*part, source++, y, base + offset(index, strides)); });
     base += sizes[axis] * strides[axis];
   }
   return {std::move(y)};
@@ -228,7 +234,8 @@ std::vector<Value> vjp_concat(Builder& b, const VjpContext& c) {
                                                  to_string(size), ": fix it with --shape"));
     starts[axis] = limits[axis] == ops::kEnd ? 0 : limits[axis];
     limits[axis] = starts[axis] + size.size();
-    parts.push_back(ops::needed(c, i) ? ops::slice(b, c.cotangents[0], starts, limits, Ints(rank, 1)) : Value{});
+    parts.push_back(ops::needed(c, i) ? ops::slice(b, c.cotangents[0], starts, limits, Ints(rank, 1))
+                                      : Value{});
   }
   return parts;
 }
@@ -255,20 +262,23 @@ std::vector<Sample> concat_samples() {
 
 }  // namespace
 
-const Op slice_op{.name = "slice",
-                  .summary = "y[i] = x[`starts` + i `strides`], below `limits` (9223372036854775807: the end)",
-                  .infer = infer_slice,
-                  .evaluate = evaluate_slice,
-                  .vjp = vjp_slice,
-                  .samples = slice_samples};
+const Op slice_op{
+    .name = "slice",
+    .summary = "y[i] = x[`starts` + i `strides`], below `limits` (9223372036854775807: the end)",
+    .infer = infer_slice,
+    .evaluate = evaluate_slice,
+    .vjp = vjp_slice,
+    .samples = slice_samples};
 
-const Op pad_op{.name = "pad",
-                .summary = "y = x with `low` and `high` more of value at the ends of each axis and `interior` between its "
-                           "elements; negative ends crop",
-                .infer = infer_pad,
-                .evaluate = evaluate_pad,
-                .vjp = vjp_pad,
-                .samples = pad_samples};
+const Op pad_op{
+    .name = "pad",
+    .summary =
+        "y = x with `low` and `high` more of value at the ends of each axis and `interior` between its "
+        "elements; negative ends crop",
+    .infer = infer_pad,
+    .evaluate = evaluate_pad,
+    .vjp = vjp_pad,
+    .samples = pad_samples};
 
 const Op concat_op{.name = "concat",
                    .summary = "y = the operands one after another along `axis`",
@@ -281,7 +291,8 @@ namespace ops {
 
 Value slice(Builder& b, Value x, const Ints& starts, const Ints& limits, const Ints& strides) {
   const Shape shape = b.shape(x);
-  bool whole = static_cast<int>(starts.size()) == shape.rank() && starts.size() == limits.size() && limits.size() == strides.size();
+  bool whole = static_cast<int>(starts.size()) == shape.rank() && starts.size() == limits.size() &&
+               limits.size() == strides.size();
   for (size_t i = 0; whole && i < starts.size(); ++i) {
     const Dim& dim = shape[static_cast<int>(i)];
     whole = starts[i] == 0 && strides[i] == 1 && (limits[i] == kEnd || dim == Dim(limits[i]));
@@ -290,8 +301,11 @@ Value slice(Builder& b, Value x, const Ints& starts, const Ints& limits, const I
 }
 
 Value pad(Builder& b, Value x, Value value, const Ints& low, const Ints& high, const Ints& interior) {
-  const auto zero = [](const Ints& values) { return std::all_of(values.begin(), values.end(), [](int64_t v) { return v == 0; }); };
-  if (static_cast<int>(low.size()) == b.shape(x).rank() && zero(low) && zero(high) && zero(interior)) return x;
+  const auto zero = [](const Ints& values) {
+    return std::all_of(values.begin(), values.end(), [](int64_t v) { return v == 0; });
+  };
+  if (static_cast<int>(low.size()) == b.shape(x).rank() && zero(low) && zero(high) && zero(interior))
+    return x;
   return b.emit(pad_op, {x, value}, {{"high", high}, {"interior", interior}, {"low", low}});
 }
 

@@ -11,8 +11,8 @@ struct Free {
 };
 
 ops::DotDims dims_of(const Attributes& attributes) {
-  return {attributes.get<Ints>("x_batch"), attributes.get<Ints>("y_batch"), attributes.get<Ints>("x_contract"),
-          attributes.get<Ints>("y_contract")};
+  return {attributes.get<Ints>("x_batch"), attributes.get<Ints>("y_batch"),
+          attributes.get<Ints>("x_contract"), attributes.get<Ints>("y_contract")};
 }
 
 Ints join_axes(const Ints& a, const Ints& b) {
@@ -41,7 +41,8 @@ std::vector<Type> infer_dot(const InferContext& c) {
   expect_dtype(c, 0, is_arithmetic, "numbers");
   const Shape &x = c.inputs[0].shape, &y = c.inputs[1].shape;
   const ops::DotDims dims{axes_attribute(c, "x_batch", x.rank()), axes_attribute(c, "y_batch", y.rank()),
-                          axes_attribute(c, "x_contract", x.rank()), axes_attribute(c, "y_contract", y.rank())};
+                          axes_attribute(c, "x_contract", x.rank()),
+                          axes_attribute(c, "y_contract", y.rank())};
   for (int64_t axis : dims.x_batch) {
     if (contains(dims.x_contract, axis)) c.fail(concat("axis ", axis, " of x is both batch and contracted"));
   }
@@ -76,8 +77,8 @@ int64_t size_of(const Array& x, const Ints& axes) {
 }
 
 template <class Number>
-void multiply(const std::vector<Number>& x, const std::vector<Number>& y, std::vector<Number>& z, size_t batch,
-              size_t rows, size_t columns, size_t inner) {
+void multiply(const std::vector<Number>& x, const std::vector<Number>& y, std::vector<Number>& z,
+              size_t batch, size_t rows, size_t columns, size_t inner) {
   for (size_t row = 0; row < batch * rows; ++row) {
     for (size_t column = 0; column < columns; ++column) {
       const Number* left = &x[row * inner];
@@ -96,8 +97,10 @@ std::vector<Array> evaluate_dot(const EvaluateContext& c) {
   // left: [batch, rows, inner], right: [batch, columns, inner]
   const Array left = ordered(x, join_axes(join_axes(dims.x_batch, free.x), dims.x_contract));
   const Array right = ordered(y, join_axes(join_axes(dims.y_batch, free.y), dims.y_contract));
-  const auto batch = static_cast<size_t>(size_of(x, dims.x_batch)), rows = static_cast<size_t>(size_of(x, free.x)),
-             columns = static_cast<size_t>(size_of(y, free.y)), inner = static_cast<size_t>(size_of(x, dims.x_contract));
+  const auto batch = static_cast<size_t>(size_of(x, dims.x_batch)),
+             rows = static_cast<size_t>(size_of(x, free.x)),
+             columns = static_cast<size_t>(size_of(y, free.y)),
+             inner = static_cast<size_t>(size_of(x, dims.x_contract));
   Array z = make_array(c.outputs[0]);
   if (inner == 0 || count(z) == 0) return {std::move(z)};
   if (is_float(z.type.dtype)) {
@@ -111,7 +114,8 @@ std::vector<Array> evaluate_dot(const EvaluateContext& c) {
   return {std::move(z)};
 }
 
-// The gradient of the operand with `own` axes: dz contracted with the other operand along the latter's free axes.
+// The gradient of the operand with `own` axes: dz contracted with the other operand along the latter's free
+// axes.
 struct Side {
   Ints batch, contract, free;
 };
@@ -119,7 +123,8 @@ struct Side {
 Value gradient_of(Builder& b, Value dz, Value other, const Side& own, const Side& others,
                   const Ints& others_in_dz) {
   const Ints batch_in_dz = range(0, static_cast<int64_t>(own.batch.size()));
-  const Value product = ops::dot_general(b, dz, other, {batch_in_dz, others.batch, others_in_dz, others.free});
+  const Value product =
+      ops::dot_general(b, dz, other, {batch_in_dz, others.batch, others_in_dz, others.free});
   // product: [batch, own free, own contracted in the order of the other's axes]
   Ints contracted = others.contract;
   std::sort(contracted.begin(), contracted.end());
@@ -129,7 +134,8 @@ Value gradient_of(Builder& b, Value dz, Value other, const Side& own, const Side
     axes.push_back(own.contract[static_cast<size_t>(at)]);
   }
   Ints permutation(axes.size());
-  for (size_t i = 0; i < axes.size(); ++i) permutation[static_cast<size_t>(axes[i])] = static_cast<int64_t>(i);
+  for (size_t i = 0; i < axes.size(); ++i)
+    permutation[static_cast<size_t>(axes[i])] = static_cast<int64_t>(i);
   return ops::transpose(b, product, permutation);
 }
 
@@ -181,12 +187,13 @@ std::vector<Sample> dot_samples() {
 
 }  // namespace
 
-const Op dot_general_op{.name = "dot_general",
-                        .summary = "z = sum of x y over `x_contract` and `y_contract`; axes: batch, x's free, y's free",
-                        .infer = infer_dot,
-                        .evaluate = evaluate_dot,
-                        .vjp = vjp_dot,
-                        .samples = dot_samples};
+const Op dot_general_op{
+    .name = "dot_general",
+    .summary = "z = sum of x y over `x_contract` and `y_contract`; axes: batch, x's free, y's free",
+    .infer = infer_dot,
+    .evaluate = evaluate_dot,
+    .vjp = vjp_dot,
+    .samples = dot_samples};
 
 namespace ops {
 
@@ -214,8 +221,8 @@ static Value with_batch(Builder& b, Value x, const Shape& batch) {
 Value matmul(Builder& b, Value x, Value y) {
   const Shape left = b.shape(x), right = b.shape(y);
   if (left.rank() == 0 || right.rank() == 0)
-    throw Error(ErrorKind::invalid, concat("matmul: expected operands of rank 1 or more, found ", to_string(left),
-                                           " and ", to_string(right)));
+    throw Error(ErrorKind::invalid, temper::concat("matmul: expected operands of rank 1 or more, found ",
+                                                   to_string(left), " and ", to_string(right)));
   if (left.rank() == 1) {  // [k] as [1, k]; the 1 vanishes again
     const Value row = matmul(b, reshape(b, x, {1, left[0]}), y);
     Shape shape = b.shape(row);

@@ -49,13 +49,15 @@ static std::vector<int> last_uses(const Graph& graph) {
   return last;
 }
 
-std::vector<Array> evaluate_graph(const Graph& graph, std::span<const Array* const> inputs, Rounding rounding) {
+std::vector<Array> evaluate_graph(const Graph& graph, std::span<const Array* const> inputs,
+                                  Rounding rounding) {
   TEMPER_CHECK(inputs.size() == graph.inputs.size(), "a graph of ", graph.inputs.size(), " inputs got ",
                inputs.size());
   const std::vector<int> last = last_uses(graph);
   std::vector<std::vector<Array>> results(last.size());
   std::vector<const Array*> given(last.size(), nullptr);
-  for (size_t i = 0; i < inputs.size(); ++i) given[static_cast<size_t>(graph.inputs[i].value.node)] = inputs[i];
+  for (size_t i = 0; i < inputs.size(); ++i)
+    given[static_cast<size_t>(graph.inputs[i].value.node)] = inputs[i];
   const auto at = [&](Value value) -> const Array* {
     if (!value) return nullptr;
     const auto node = static_cast<size_t>(value.node);
@@ -70,7 +72,8 @@ std::vector<Array> evaluate_graph(const Graph& graph, std::span<const Array* con
     for (Value input : node.inputs) arguments.push_back(at(input));
     results[index] = evaluate_node(node, arguments, rounding);
     for (Value input : node.inputs) {
-      if (input && last[static_cast<size_t>(input.node)] == i) results[static_cast<size_t>(input.node)].clear();
+      if (input && last[static_cast<size_t>(input.node)] == i)
+        results[static_cast<size_t>(input.node)].clear();
     }
   }
   std::vector<Array> outputs;

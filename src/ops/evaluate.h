@@ -4,8 +4,8 @@
 
 namespace temper {
 
-// none: floats stay double until someone makes a Tensor of them. every_node: each primitive's result is rounded
-// to its dtype, as a device that has no wider registers would.
+// none: floats stay double until someone makes a Tensor of them. every_node: each primitive's result is
+// rounded to its dtype, as a device that has no wider registers would.
 enum class Rounding { none, every_node };
 
 // inputs: one per input of the node, null where absent; types are static and equal to the node's. Slow and

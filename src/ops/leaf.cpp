@@ -7,7 +7,8 @@ namespace {
 std::vector<Type> infer_iota(const InferContext& c) {
   expect_inputs(c, 0);
   const Type type{c.attributes.get<DType>("dtype"), c.attributes.get<Shape>("shape")};
-  if (!is_arithmetic(type.dtype)) c.fail(concat("expected a dtype of numbers, found ", to_string(type.dtype)));
+  if (!is_arithmetic(type.dtype))
+    c.fail(concat("expected a dtype of numbers, found ", to_string(type.dtype)));
   axis_attribute(c, "axis", type.shape.rank());
   return {type};
 }
@@ -33,10 +34,11 @@ Sample iota_sample(const Type& type, int64_t axis) {
 }
 
 std::vector<Sample> iota_samples() {
-  return {iota_sample(f32({7}), 0),       iota_sample(f32({3, 4, 2}), 0), iota_sample(f32({3, 4, 2}), 1),
-          iota_sample(f32({3, 4, 2}), 2), iota_sample(f32({0, 2}), 1),    iota_sample(i64({2, 5}), 1),
-          iota_sample(u8({300}), 0),      iota_sample(i32({9}), 0),       iota_sample(f16({5}), 0),
-          iota_sample(u64({2, 1, 2, 1, 3}), 4)};
+  return {iota_sample(f32({7}), 0),       iota_sample(f32({3, 4, 2}), 0),
+          iota_sample(f32({3, 4, 2}), 1), iota_sample(f32({3, 4, 2}), 2),
+          iota_sample(f32({0, 2}), 1),    iota_sample(i64({2, 5}), 1),
+          iota_sample(u8({300}), 0),      iota_sample(i32({9}), 0),
+          iota_sample(f16({5}), 0),       iota_sample(u64({2, 1, 2, 1, 3}), 4)};
 }
 
 std::vector<Type> infer_dimension_size(const InferContext& c) {

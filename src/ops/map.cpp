@@ -31,7 +31,8 @@ std::vector<Array> evaluate_compare(const EvaluateContext& c) {
   Array z = make_array(c.outputs[0]);
   for (size_t i = 0; i < z.ints.size(); ++i) {
     if (is_float(dtype)) {
-      z.ints[i] = holds(direction, x.reals[i] < y.reals[i], x.reals[i] == y.reals[i], x.reals[i] > y.reals[i]);
+      z.ints[i] =
+          holds(direction, x.reals[i] < y.reals[i], x.reals[i] == y.reals[i], x.reals[i] > y.reals[i]);
     } else {
       z.ints[i] = holds(direction, less(dtype, x.ints[i], y.ints[i]), x.ints[i] == y.ints[i],
                         less(dtype, y.ints[i], x.ints[i]));
@@ -43,8 +44,8 @@ std::vector<Array> evaluate_compare(const EvaluateContext& c) {
 std::vector<Sample> compare_samples() {
   std::vector<Sample> samples;
   for (const char* direction : {"eq", "ne", "lt", "le", "gt", "ge"}) {
-    for (DType dtype : {DType::f32, DType::f64, DType::f16, DType::i8, DType::u8, DType::i32, DType::i64, DType::u64,
-                        DType::boolean}) {
+    for (DType dtype : {DType::f32, DType::f64, DType::f16, DType::i8, DType::u8, DType::i32, DType::i64,
+                        DType::u64, DType::boolean}) {
       samples.push_back({.name = concat(direction, " ", to_string(dtype)),
                          .inputs = {{dtype, {3, 7}}, {dtype, {3, 7}}},
                          .attributes = {{"direction", word(direction)}},
@@ -63,7 +64,8 @@ std::vector<Type> infer_select(const InferContext& c) {
   expect_dtype(c, 0, [](DType d) { return d == DType::boolean; }, "boolean");
   expect_equal_types(c, 1, 2);
   if (c.inputs[0].shape != c.inputs[1].shape)
-    c.fail(concat("the predicate ", to_string(c.inputs[0]), " must have the shape of ", to_string(c.inputs[1])));
+    c.fail(
+        concat("the predicate ", to_string(c.inputs[0]), " must have the shape of ", to_string(c.inputs[1])));
   return {c.inputs[1]};
 }
 
@@ -82,9 +84,11 @@ std::vector<Value> vjp_select(Builder& b, const VjpContext& c) {
 
 std::vector<Sample> select_samples() {
   std::vector<Sample> samples;
-  for (const Type& type : {f32({3, 5}), f32({}), f32({0, 4}), f32({2, 1, 3, 2, 2}), f64({4}), f16({9}), bf16({9}),
-                           i8({9}), i64({9}), boolean({9})})
-    samples.push_back({.name = to_string(type), .inputs = {boolean(type.shape), type, type}, .fills = {Fill{}, integers(-9, 9), integers(-9, 9)}});
+  for (const Type& type : {f32({3, 5}), f32({}), f32({0, 4}), f32({2, 1, 3, 2, 2}), f64({4}), f16({9}),
+                           bf16({9}), i8({9}), i64({9}), boolean({9})})
+    samples.push_back({.name = to_string(type),
+                       .inputs = {boolean(type.shape), type, type},
+                       .fills = {Fill{}, integers(-9, 9), integers(-9, 9)}});
   samples[0].fills = {};
   return samples;
 }
@@ -113,8 +117,9 @@ std::vector<Value> vjp_convert(Builder& b, const VjpContext& c) {
 }
 
 std::vector<Sample> convert_samples() {
-  const std::vector<DType> dtypes{DType::f32, DType::f64, DType::f16, DType::bf16, DType::i8,  DType::u8,     DType::i16,
-                                  DType::u16, DType::i32, DType::u32, DType::i64,  DType::u64, DType::boolean};
+  const std::vector<DType> dtypes{DType::f32, DType::f64, DType::f16,    DType::bf16, DType::i8,
+                                  DType::u8,  DType::i16, DType::u16,    DType::i32,  DType::u32,
+                                  DType::i64, DType::u64, DType::boolean};
   std::vector<Sample> samples;
   for (DType from : dtypes) {
     for (DType to : dtypes)
@@ -123,8 +128,12 @@ std::vector<Sample> convert_samples() {
                          .attributes = {{"dtype", to}},
                          .fills = {uniform(-150, 150)}});
   }
-  samples.push_back({.name = "saturates", .inputs = {f32({64})}, .attributes = {{"dtype", DType::i8}}, .fills = {uniform(-1e9, 1e9)}});
-  samples.push_back({.name = "nan to 0", .inputs = {f32({4})}, .attributes = {{"dtype", DType::i32}}, .fills = {all(NAN)}});
+  samples.push_back({.name = "saturates",
+                     .inputs = {f32({64})},
+                     .attributes = {{"dtype", DType::i8}},
+                     .fills = {uniform(-1e9, 1e9)}});
+  samples.push_back(
+      {.name = "nan to 0", .inputs = {f32({4})}, .attributes = {{"dtype", DType::i32}}, .fills = {all(NAN)}});
   samples.push_back({.name = "empty", .inputs = {f32({0, 3})}, .attributes = {{"dtype", DType::i32}}});
   return samples;
 }
@@ -143,8 +152,14 @@ std::vector<Array> evaluate_bitcast(const EvaluateContext& c) {
 
 std::vector<Sample> bitcast_samples() {
   std::vector<Sample> samples;
-  for (const auto& [from, to] : {std::pair(DType::f32, DType::u32), {DType::u32, DType::f32}, {DType::i32, DType::f32}, {DType::f64, DType::i64}, {DType::f16, DType::u16},
-                                 {DType::bf16, DType::i16}, {DType::i8, DType::u8}, {DType::u64, DType::i64}})
+  for (const auto& [from, to] : {std::pair(DType::f32, DType::u32),
+                                 {DType::u32, DType::f32},
+                                 {DType::i32, DType::f32},
+                                 {DType::f64, DType::i64},
+                                 {DType::f16, DType::u16},
+                                 {DType::bf16, DType::i16},
+                                 {DType::i8, DType::u8},
+                                 {DType::u64, DType::i64}})
     samples.push_back({.name = concat(to_string(from), " to ", to_string(to)),
                        .inputs = {{from, {3, 7}}},
                        .attributes = {{"dtype", to}},
@@ -168,13 +183,15 @@ const Op select_op{.name = "select",
                    .vjp = vjp_select,
                    .samples = select_samples};
 
-const Op convert_op{.name = "convert",
-                    .summary = "y = x in `dtype`: floats round to nearest even; float to integer truncates and saturates, "
-                               "NaN gives 0; integers wrap; to boolean is x != 0",
-                    .infer = infer_convert,
-                    .evaluate = evaluate_convert,
-                    .vjp = vjp_convert,
-                    .samples = convert_samples};
+const Op convert_op{
+    .name = "convert",
+    .summary =
+        "y = x in `dtype`: floats round to nearest even; float to integer truncates and saturates, "
+        "NaN gives 0; integers wrap; to boolean is x != 0",
+    .infer = infer_convert,
+    .evaluate = evaluate_convert,
+    .vjp = vjp_convert,
+    .samples = convert_samples};
 
 const Op bitcast_op{.name = "bitcast",
                     .summary = "y = the bits of x read as `dtype`",

@@ -25,15 +25,17 @@ std::vector<Value> vjp_reshape(Builder& b, const VjpContext& c) {
 }
 
 Sample reshape_sample(const Type& from, const Shape& to) {
-  return {.name = concat(to_string(from), " to ", to_string(to)), .inputs = {from}, .attributes = {{"shape", to}}};
+  return {.name = concat(to_string(from), " to ", to_string(to)),
+          .inputs = {from},
+          .attributes = {{"shape", to}}};
 }
 
 std::vector<Sample> reshape_samples() {
-  return {reshape_sample(f32({2, 6}), {3, 4}),          reshape_sample(f32({2, 3, 4}), {24}),
-          reshape_sample(f32({}), {1, 1}),              reshape_sample(f32({1}), {}),
-          reshape_sample(f32({0, 3}), {5, 0, 2}),       reshape_sample(f32({4, 6}), {2, 2, 1, 3, 2}),
-          reshape_sample(f16({2, 6}), {12}),            reshape_sample(i8({2, 6}), {12}),
-          reshape_sample(boolean({2, 6}), {6, 2}),      reshape_sample(i64({6}), {2, 3})};
+  return {reshape_sample(f32({2, 6}), {3, 4}),     reshape_sample(f32({2, 3, 4}), {24}),
+          reshape_sample(f32({}), {1, 1}),         reshape_sample(f32({1}), {}),
+          reshape_sample(f32({0, 3}), {5, 0, 2}),  reshape_sample(f32({4, 6}), {2, 2, 1, 3, 2}),
+          reshape_sample(f16({2, 6}), {12}),       reshape_sample(i8({2, 6}), {12}),
+          reshape_sample(boolean({2, 6}), {6, 2}), reshape_sample(i64({6}), {2, 3})};
 }
 
 std::vector<Type> infer_transpose(const InferContext& c) {
@@ -49,14 +51,16 @@ std::vector<Type> infer_transpose(const InferContext& c) {
 std::vector<Array> evaluate_transpose(const EvaluateContext& c) {
   const Ints from = row_major_strides(c.inputs[0]->type.shape.sizes());
   Ints strides;
-  for (int64_t axis : c.node.attributes.get<Ints>("permutation")) strides.push_back(from[static_cast<size_t>(axis)]);
+  for (int64_t axis : c.node.attributes.get<Ints>("permutation"))
+    strides.push_back(from[static_cast<size_t>(axis)]);
   return {strided(c.outputs[0], *c.inputs[0], 0, strides)};
 }
 
 std::vector<Value> vjp_transpose(Builder& b, const VjpContext& c) {
   const Ints& permutation = c.node.attributes.get<Ints>("permutation");
   Ints inverse(permutation.size());
-  for (size_t i = 0; i < permutation.size(); ++i) inverse[static_cast<size_t>(permutation[i])] = static_cast<int64_t>(i);
+  for (size_t i = 0; i < permutation.size(); ++i)
+    inverse[static_cast<size_t>(permutation[i])] = static_cast<int64_t>(i);
   return {ops::transpose(b, c.cotangents[0], inverse)};
 }
 
@@ -67,13 +71,20 @@ Sample transpose_sample(const Type& type, const Ints& permutation) {
 }
 
 std::vector<Sample> transpose_samples() {
-  return {transpose_sample(f32({3, 5}), {1, 0}),          transpose_sample(f32({2, 3, 4}), {0, 2, 1}),
-          transpose_sample(f32({2, 3, 4}), {2, 0, 1}),    transpose_sample(f32({2, 3, 4, 5}), {0, 2, 3, 1}),
-          transpose_sample(f32({2, 3, 4, 5}), {0, 3, 1, 2}), transpose_sample(f32({2, 3, 1, 2, 4}), {4, 3, 2, 1, 0}),
-          transpose_sample(f32({}), {}),                  transpose_sample(f32({0, 3}), {1, 0}),
-          transpose_sample(f32({33, 70}), {1, 0}),        transpose_sample(f64({3, 5}), {1, 0}),
-          transpose_sample(f16({3, 5}), {1, 0}),          transpose_sample(i8({3, 5}), {1, 0}),
-          transpose_sample(i64({3, 5}), {1, 0}),          transpose_sample(boolean({3, 5}), {1, 0})};
+  return {transpose_sample(f32({3, 5}), {1, 0}),
+          transpose_sample(f32({2, 3, 4}), {0, 2, 1}),
+          transpose_sample(f32({2, 3, 4}), {2, 0, 1}),
+          transpose_sample(f32({2, 3, 4, 5}), {0, 2, 3, 1}),
+          transpose_sample(f32({2, 3, 4, 5}), {0, 3, 1, 2}),
+          transpose_sample(f32({2, 3, 1, 2, 4}), {4, 3, 2, 1, 0}),
+          transpose_sample(f32({}), {}),
+          transpose_sample(f32({0, 3}), {1, 0}),
+          transpose_sample(f32({33, 70}), {1, 0}),
+          transpose_sample(f64({3, 5}), {1, 0}),
+          transpose_sample(f16({3, 5}), {1, 0}),
+          transpose_sample(i8({3, 5}), {1, 0}),
+          transpose_sample(i64({3, 5}), {1, 0}),
+          transpose_sample(boolean({3, 5}), {1, 0})};
 }
 
 std::vector<Type> infer_broadcast(const InferContext& c) {
@@ -85,8 +96,8 @@ std::vector<Type> infer_broadcast(const InferContext& c) {
   for (int i = 0; i < from.rank(); ++i) {
     const Dim& to = shape[static_cast<int>(axes[static_cast<size_t>(i)])];
     if (from[i] != to && from[i] != Dim(1))
-      c.fail(concat("axis ", i, " of ", to_string(c.inputs[0]), " is neither 1 nor that of ", to_string(shape),
-                    " at axis ", axes[static_cast<size_t>(i)]));
+      c.fail(concat("axis ", i, " of ", to_string(c.inputs[0]), " is neither 1 nor that of ",
+                    to_string(shape), " at axis ", axes[static_cast<size_t>(i)]));
   }
   return {{c.inputs[0].dtype, shape}};
 }
@@ -96,7 +107,8 @@ std::vector<Array> evaluate_broadcast(const EvaluateContext& c) {
   const Ints sizes = x.type.shape.sizes(), from = row_major_strides(sizes);
   const Ints& axes = c.node.attributes.get<Ints>("axes");
   Ints strides(static_cast<size_t>(c.outputs[0].shape.rank()), 0);
-  for (size_t i = 0; i < axes.size(); ++i) strides[static_cast<size_t>(axes[i])] = sizes[i] == 1 ? 0 : from[i];
+  for (size_t i = 0; i < axes.size(); ++i)
+    strides[static_cast<size_t>(axes[i])] = sizes[i] == 1 ? 0 : from[i];
   return {strided(c.outputs[0], x, 0, strides)};
 }
 
@@ -122,13 +134,20 @@ Sample broadcast_sample(const Type& from, const Shape& to, const Ints& axes) {
 }
 
 std::vector<Sample> broadcast_samples() {
-  return {broadcast_sample(f32({}), {3, 5}, {}),           broadcast_sample(f32({5}), {3, 5}, {1}),
-          broadcast_sample(f32({3}), {3, 5}, {0}),         broadcast_sample(f32({3, 1}), {3, 5}, {0, 1}),
-          broadcast_sample(f32({2, 3}), {3, 2}, {1, 0}),   broadcast_sample(f32({1, 4}), {2, 3, 4}, {0, 2}),
-          broadcast_sample(f32({3, 2}), {2, 4, 3}, {2, 0}), broadcast_sample(f32({4}), {2, 4, 3, 3}, {1}),
-          broadcast_sample(f32({1}), {0, 3}, {1}),         broadcast_sample(f32({2, 1, 3, 1, 2}), {2, 2, 3, 3, 2}, {0, 1, 2, 3, 4}),
-          broadcast_sample(f64({5}), {3, 5}, {1}),         broadcast_sample(f16({5}), {3, 5}, {1}),
-          broadcast_sample(i8({5}), {3, 5}, {1}),          broadcast_sample(i64({5}), {3, 5}, {1}),
+  return {broadcast_sample(f32({}), {3, 5}, {}),
+          broadcast_sample(f32({5}), {3, 5}, {1}),
+          broadcast_sample(f32({3}), {3, 5}, {0}),
+          broadcast_sample(f32({3, 1}), {3, 5}, {0, 1}),
+          broadcast_sample(f32({2, 3}), {3, 2}, {1, 0}),
+          broadcast_sample(f32({1, 4}), {2, 3, 4}, {0, 2}),
+          broadcast_sample(f32({3, 2}), {2, 4, 3}, {2, 0}),
+          broadcast_sample(f32({4}), {2, 4, 3, 3}, {1}),
+          broadcast_sample(f32({1}), {0, 3}, {1}),
+          broadcast_sample(f32({2, 1, 3, 1, 2}), {2, 2, 3, 3, 2}, {0, 1, 2, 3, 4}),
+          broadcast_sample(f64({5}), {3, 5}, {1}),
+          broadcast_sample(f16({5}), {3, 5}, {1}),
+          broadcast_sample(i8({5}), {3, 5}, {1}),
+          broadcast_sample(i64({5}), {3, 5}, {1}),
           broadcast_sample(boolean({5}), {3, 5}, {1})};
 }
 
@@ -155,13 +174,16 @@ std::vector<Value> vjp_reverse(Builder& b, const VjpContext& c) {
 }
 
 Sample reverse_sample(const Type& type, const Ints& axes) {
-  return {.name = concat(to_string(type), " along ", join(axes, " ")), .inputs = {type}, .attributes = {{"axes", axes}}};
+  return {.name = concat(to_string(type), " along ", join(axes, " ")),
+          .inputs = {type},
+          .attributes = {{"axes", axes}}};
 }
 
 std::vector<Sample> reverse_samples() {
-  return {reverse_sample(f32({5}), {0}),        reverse_sample(f32({3, 4}), {1}), reverse_sample(f32({3, 4, 2}), {0, 2}),
-          reverse_sample(f32({2, 3}), {}),      reverse_sample(f32({0, 3}), {0, 1}), reverse_sample(f64({3, 4}), {0}),
-          reverse_sample(i32({3, 4}), {0, 1}),  reverse_sample(boolean({7}), {0})};
+  return {reverse_sample(f32({5}), {0}),          reverse_sample(f32({3, 4}), {1}),
+          reverse_sample(f32({3, 4, 2}), {0, 2}), reverse_sample(f32({2, 3}), {}),
+          reverse_sample(f32({0, 3}), {0, 1}),    reverse_sample(f64({3, 4}), {0}),
+          reverse_sample(i32({3, 4}), {0, 1}),    reverse_sample(boolean({7}), {0})};
 }
 
 }  // namespace
@@ -180,12 +202,13 @@ const Op transpose_op{.name = "transpose",
                       .vjp = vjp_transpose,
                       .samples = transpose_samples};
 
-const Op broadcast_in_dim_op{.name = "broadcast_in_dim",
-                             .summary = "axis i of x becomes axis `axes`[i] of `shape`; new axes and those of size 1 repeat",
-                             .infer = infer_broadcast,
-                             .evaluate = evaluate_broadcast,
-                             .vjp = vjp_broadcast,
-                             .samples = broadcast_samples};
+const Op broadcast_in_dim_op{
+    .name = "broadcast_in_dim",
+    .summary = "axis i of x becomes axis `axes`[i] of `shape`; new axes and those of size 1 repeat",
+    .infer = infer_broadcast,
+    .evaluate = evaluate_broadcast,
+    .vjp = vjp_broadcast,
+    .samples = broadcast_samples};
 
 const Op reverse_op{.name = "reverse",
                     .summary = "y = x with the order along each of `axes` turned round",

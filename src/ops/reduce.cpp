@@ -34,10 +34,12 @@ Ints result_strides(const Ints& sizes, const Ints& axes) {
 std::vector<Array> evaluate_reduce(const EvaluateContext& c) {
   const Array& x = *c.inputs[0];
   const Reduction& kind = reduction(c.node.attributes.get<std::string>("kind"));
-  const Ints sizes = x.type.shape.sizes(), strides = result_strides(sizes, c.node.attributes.get<Ints>("axes"));
+  const Ints sizes = x.type.shape.sizes(),
+             strides = result_strides(sizes, c.node.attributes.get<Ints>("axes"));
   Array y = neutral_array(kind, c.outputs[0]);
   int64_t source = 0;
-  for_each_index(sizes, [&](const Ints& index) { fold_element(kind, x, source++, y, offset(index, strides)); });
+  for_each_index(sizes,
+                 [&](const Ints& index) { fold_element(kind, x, source++, y, offset(index, strides)); });
   return {std::move(y)};
 }
 
@@ -47,7 +49,9 @@ std::vector<Value> vjp_reduce(Builder& b, const VjpContext& c) {
   const std::string_view kind = c.node.attributes.get<std::string>("kind");
   const Value x = c.inputs[0];
   const Shape shape = b.shape(x);
-  const auto spread = [&](Value y) { return ops::broadcast_in_dim(b, y, shape, other_axes(shape.rank(), axes)); };
+  const auto spread = [&](Value y) {
+    return ops::broadcast_in_dim(b, y, shape, other_axes(shape.rank(), axes));
+  };
   if (kind == "sum") return {spread(c.cotangents[0])};
   if (kind == "prod") {
     const Value zeros = spread(ops::reduce_sum(b, is_zero(b, x), axes));
@@ -69,14 +73,16 @@ Sample reduce_sample(const Type& type, const Ints& axes, std::string_view kind, 
 std::vector<Sample> reduce_samples() {
   std::vector<Sample> samples;
   for (const char* kind : {"sum", "prod", "max", "min"}) {
-    for (const Type& type : {f32({3, 5}), f64({3, 5}), f16({3, 5}), bf16({3, 5})}) samples.push_back(reduce_sample(type, {1}, kind));
+    for (const Type& type : {f32({3, 5}), f64({3, 5}), f16({3, 5}), bf16({3, 5})})
+      samples.push_back(reduce_sample(type, {1}, kind));
     for (const Type& type : {i8({3, 5}), u8({3, 5}), i32({3, 5}), i64({3, 5}), u64({3, 5})})
       samples.push_back(reduce_sample(type, {0}, kind, integers(-20, 20)));
     samples.push_back(reduce_sample(f32({2, 3, 4}), {0, 2}, kind));
     samples.push_back(reduce_sample(f32({2, 3, 4}), {0, 1, 2}, kind));
     samples.push_back(reduce_sample(f32({2, 3, 4}), {}, kind));
     samples.push_back(reduce_sample(f32({2, 3, 2, 3, 2}), {1, 3}, kind));
-    samples.push_back(reduce_sample(f32({2, 0}), {1}, kind));
+    samples.push_back(reduce_sample(f32({2, 0}), {1}, kind));  // the neutral element, perhaps infinite
+    samples.back().smooth = false;
     samples.push_back(reduce_sample(f32({}), {}, kind));
   }
   samples.push_back(reduce_sample(f32({4, 1031}), {1}, "sum"));
@@ -85,7 +91,8 @@ std::vector<Sample> reduce_samples() {
     samples.push_back(reduce_sample(boolean({3, 5}), {1}, kind));
     samples.push_back(reduce_sample(i32({3, 5}), {0}, kind, integers(-20, 20)));
   }
-  Sample ties = reduce_sample(f32({4, 6}), {1}, "max", integers(0, 2)), zeros = reduce_sample(f32({8, 5}), {1}, "prod", integers(-1, 3));
+  Sample ties = reduce_sample(f32({4, 6}), {1}, "max", integers(0, 2)),
+         zeros = reduce_sample(f32({8, 5}), {1}, "prod", integers(-1, 3));
   ties.name = "ties", ties.smooth = false;
   zeros.name = "products with zeros";
   samples.push_back(ties);
@@ -102,7 +109,8 @@ std::vector<Type> infer_arg_reduce(const InferContext& c) {
   word_attribute(c, "kind", {"max", "min"});
   c.attributes.get<bool>("last");
   const auto dtype = c.attributes.get<DType>("dtype");
-  if (dtype != DType::i32 && dtype != DType::i64) c.fail(concat("expected dtype i32 or i64, found ", to_string(dtype)));
+  if (dtype != DType::i32 && dtype != DType::i64)
+    c.fail(concat("expected dtype i32 or i64, found ", to_string(dtype)));
   return {{dtype, without(shape, {axis})}};
 }
 
@@ -120,7 +128,8 @@ bool beats(const Array& x, size_t i, size_t best, bool largest, bool last) {
 std::vector<Array> evaluate_arg_reduce(const EvaluateContext& c) {
   const Array& x = *c.inputs[0];
   const auto axis = static_cast<size_t>(c.node.attributes.get<int64_t>("axis"));
-  const bool largest = c.node.attributes.get<std::string>("kind") == "max", last = c.node.attributes.get<bool>("last");
+  const bool largest = c.node.attributes.get<std::string>("kind") == "max",
+             last = c.node.attributes.get<bool>("last");
   const Ints sizes = x.type.shape.sizes(), strides = result_strides(sizes, {static_cast<int64_t>(axis)});
   Array y = make_array(c.outputs[0]);
   std::vector<size_t> best(y.ints.size());
@@ -136,11 +145,13 @@ std::vector<Array> evaluate_arg_reduce(const EvaluateContext& c) {
   return {std::move(y)};
 }
 
-Sample arg_sample(const Type& type, int64_t axis, std::string_view kind, DType dtype, bool last, const Fill& fill) {
-  return {.name = concat(kind, " ", to_string(type), " along ", axis, last ? " last" : ""),
-          .inputs = {type},
-          .attributes = {{"axis", integer(axis)}, {"dtype", dtype}, {"kind", word(kind)}, {"last", flag(last)}},
-          .fills = {fill}};
+Sample arg_sample(const Type& type, int64_t axis, std::string_view kind, DType dtype, bool last,
+                  const Fill& fill) {
+  return {
+      .name = concat(kind, " ", to_string(type), " along ", axis, last ? " last" : ""),
+      .inputs = {type},
+      .attributes = {{"axis", integer(axis)}, {"dtype", dtype}, {"kind", word(kind)}, {"last", flag(last)}},
+      .fills = {fill}};
 }
 
 std::vector<Sample> arg_reduce_samples() {
@@ -164,20 +175,23 @@ std::vector<Sample> arg_reduce_samples() {
 
 }  // namespace
 
-const Op reduce_op{.name = "reduce",
-                   .summary = "y = x folded along `axes` by `kind`: sum, prod, max, min, and, or; the axes vanish",
-                   .infer = infer_reduce,
-                   .evaluate = evaluate_reduce,
-                   .vjp = vjp_reduce,
-                   .samples = reduce_samples};
+const Op reduce_op{
+    .name = "reduce",
+    .summary = "y = x folded along `axes` by `kind`: sum, prod, max, min, and, or; the axes vanish",
+    .infer = infer_reduce,
+    .evaluate = evaluate_reduce,
+    .vjp = vjp_reduce,
+    .samples = reduce_samples};
 
-const Op arg_reduce_op{.name = "arg_reduce",
-                       .summary = "y = the index along `axis` of the largest or smallest element; NaN beats all; of equals the "
-                                  "first, or the `last`",
-                       .infer = infer_arg_reduce,
-                       .evaluate = evaluate_arg_reduce,
-                       .no_gradient = "its result is an index",
-                       .samples = arg_reduce_samples};
+const Op arg_reduce_op{
+    .name = "arg_reduce",
+    .summary =
+        "y = the index along `axis` of the largest or smallest element; NaN beats all; of equals the "
+        "first, or the `last`",
+    .infer = infer_arg_reduce,
+    .evaluate = evaluate_arg_reduce,
+    .no_gradient = "its result is an index",
+    .samples = arg_reduce_samples};
 
 namespace ops {
 

@@ -6,14 +6,19 @@ namespace temper {
 
 static constexpr Reduction kReductions[] = {
     {"sum", 0, [](double x, double y) { return x + y; }, [](DType) -> int64_t { return 0; },
-     [](DType, int64_t x, int64_t y) { return static_cast<int64_t>(static_cast<uint64_t>(x) + static_cast<uint64_t>(y)); }},
+     [](DType, int64_t x, int64_t y) {
+       return static_cast<int64_t>(static_cast<uint64_t>(x) + static_cast<uint64_t>(y));
+     }},
     {"prod", 1, [](double x, double y) { return x * y; }, [](DType) -> int64_t { return 1; },
-     [](DType, int64_t x, int64_t y) { return static_cast<int64_t>(static_cast<uint64_t>(x) * static_cast<uint64_t>(y)); }},
+     [](DType, int64_t x, int64_t y) {
+       return static_cast<int64_t>(static_cast<uint64_t>(x) * static_cast<uint64_t>(y));
+     }},
     {"max", -HUGE_VAL, [](double x, double y) { return std::isnan(x) || x > y ? x : y; }, lowest_integer,
      [](DType d, int64_t x, int64_t y) { return less(d, x, y) ? y : x; }},
     {"min", HUGE_VAL, [](double x, double y) { return std::isnan(x) || x < y ? x : y; }, highest_integer,
      [](DType d, int64_t x, int64_t y) { return less(d, y, x) ? y : x; }},
-    {"and", 0, nullptr, [](DType d) { return wrap(d, -1); }, [](DType, int64_t x, int64_t y) { return x & y; }},
+    {"and", 0, nullptr, [](DType d) { return wrap(d, -1); },
+     [](DType, int64_t x, int64_t y) { return x & y; }},
     {"or", 0, nullptr, [](DType) -> int64_t { return 0; }, [](DType, int64_t x, int64_t y) { return x | y; }},
 };
 
@@ -42,7 +47,8 @@ Array neutral_array(const Reduction& reduction, const Type& type) {
   return array;
 }
 
-void fold_element(const Reduction& reduction, const Array& from, int64_t source, Array& into, int64_t target) {
+void fold_element(const Reduction& reduction, const Array& from, int64_t source, Array& into,
+                  int64_t target) {
   const auto s = static_cast<size_t>(source), t = static_cast<size_t>(target);
   const DType dtype = from.type.dtype;
   if (is_float(dtype)) {
@@ -68,7 +74,9 @@ static Value zero_mask(Builder& b, Value x) { return ops::compare(b, x, b.scalar
 
 Value is_zero(Builder& b, Value x) { return ops::convert(b, zero_mask(b, x), b.dtype(x)); }
 
-Value ones_for_zeros(Builder& b, Value x) { return ops::select(b, zero_mask(b, x), b.scalar(b.dtype(x), 1), x); }
+Value ones_for_zeros(Builder& b, Value x) {
+  return ops::select(b, zero_mask(b, x), b.scalar(b.dtype(x), 1), x);
+}
 
 // No zero: rest / x. One: rest, at that zero alone. More: 0.
 Value product_slope(Builder& b, Value x, Value zeros, Value rest) {

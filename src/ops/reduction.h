@@ -26,8 +26,8 @@ void fold_element(const Reduction& reduction, const Array& from, int64_t source,
 Value neutral(Builder& b, const Reduction& reduction, DType dtype);  // rank 0
 Value combine(Builder& b, const Reduction& reduction, Value x, Value y);
 
-// d product / d x, where `zeros` counts the zeros of the product and `rest` is the product of the others: both
-// broadcast to x, so that a single zero still has its gradient.
+// d product / d x, where `zeros` counts the zeros of the product and `rest` is the product of the others:
+// both broadcast to x, so that a single zero still has its gradient.
 Value product_slope(Builder& b, Value x, Value zeros, Value rest);
 Value is_zero(Builder& b, Value x);         // 1 or 0, in x's dtype
 Value ones_for_zeros(Builder& b, Value x);  // x, but 1 where it is 0

@@ -23,7 +23,8 @@ void register_op(const Op& row) {
 }
 
 const Op* find_op(std::string_view name) {
-  const auto found = std::find_if(table().begin(), table().end(), [&](const Op* row) { return row->name == name; });
+  const auto found =
+      std::find_if(table().begin(), table().end(), [&](const Op* row) { return row->name == name; });
   return found == table().end() ? nullptr : *found;
 }
 

@@ -27,8 +27,7 @@ std::vector<double> permutation(PhiloxKey key, int64_t count) {
   std::vector<double> values(static_cast<size_t>(count));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = (static_cast<double>(i) - static_cast<double>(count / 2)) / 8;
-  for (size_t i = values.size(); i > 1; --i)
-    std::swap(values[i - 1], values[random_word(key, i) % i]);
+  for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random_word(key, i) % i]);
   return values;
 }
 
@@ -36,10 +35,14 @@ double draw(const Fill& fill, const PhiloxCounter& words) {
   switch (fill.kind) {
     case Fill::normal:
       return fill.low + 1 +
-             fill.high * std::sqrt(-2 * std::log(unit(words[0]))) * std::cos(2 * std::numbers::pi * unit(words[1]));
-    case Fill::uniform: return fill.low + (fill.high - fill.low) * unit(words[0]);
-    case Fill::integers: return std::floor(fill.low + (fill.high - fill.low) * unit(words[0]));
-    default: return fill.low;
+             fill.high * std::sqrt(-2 * std::log(unit(words[0]))) *
+                 std::cos(2 * std::numbers::pi * unit(words[1]));
+    case Fill::uniform:
+      return fill.low + (fill.high - fill.low) * unit(words[0]);
+    case Fill::integers:
+      return std::floor(fill.low + (fill.high - fill.low) * unit(words[0]));
+    default:
+      return fill.low;
   }
 }
 
@@ -82,8 +85,7 @@ std::vector<Tensor> sample_inputs(const Op& op, const Sample& sample) {
   std::vector<Tensor> inputs;
   for (size_t i = 0; i < sample.inputs.size(); ++i) {
     if (!present(sample, i)) continue;
-    const Fill fill =
-        sample.fills.empty() ? Fill{} : sample.fills[std::min(i, sample.fills.size() - 1)];
+    const Fill fill = sample.fills.empty() ? Fill{} : sample.fills[std::min(i, sample.fills.size() - 1)];
     inputs.push_back(make_input(fill, sample.inputs[i], key_of(op, sample, i)));
   }
   return inputs;

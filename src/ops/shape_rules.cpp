@@ -23,8 +23,8 @@ void expect_dtype(const InferContext& c, size_t input, bool (*accepts)(DType), s
 
 void expect_equal_types(const InferContext& c, size_t first, size_t second) {
   if (c.inputs[first] == c.inputs[second]) return;
-  c.fail(concat("operands ", first, " and ", second, " must have one type, found ", to_string(c.inputs[first]),
-                " and ", to_string(c.inputs[second])));
+  c.fail(concat("operands ", first, " and ", second, " must have one type, found ",
+                to_string(c.inputs[first]), " and ", to_string(c.inputs[second])));
 }
 
 void expect_equal_dtypes(const InferContext& c, size_t first, size_t second) {
@@ -49,7 +49,8 @@ Ints axes_attribute(const InferContext& c, std::string_view name, int rank) {
   std::set<int64_t> seen;
   for (int64_t axis : axes) {
     if (axis < 0 || axis >= rank || !seen.insert(axis).second)
-      c.fail(concat(name, " must be different axes of a value of rank ", rank, ", found [", join(axes, ", "), "]"));
+      c.fail(concat(name, " must be different axes of a value of rank ", rank, ", found [", join(axes, ", "),
+                    "]"));
   }
   return axes;
 }
@@ -60,7 +61,8 @@ Ints sizes_attribute(const InferContext& c, std::string_view name, int64_t count
   expect_entries(c, name, values, count);
   for (int64_t value : values) {
     if (value < least || value > kLimit)
-      c.fail(concat(name, " must be at least ", least, " and at most 2^40, found [", join(values, ", "), "]"));
+      c.fail(
+          concat(name, " must be at least ", least, " and at most 2^40, found [", join(values, ", "), "]"));
   }
   return values;
 }
@@ -109,7 +111,8 @@ std::optional<Dim> sum(const Dim& a, const Dim& b) {
   if (a == Dim(0)) return b;
   if (b == Dim(0)) return a;
   int64_t factor = 0;
-  if (a.symbol_name() != b.symbol_name() || __builtin_add_overflow(a.factor(), b.factor(), &factor)) return {};
+  if (a.symbol_name() != b.symbol_name() || __builtin_add_overflow(a.factor(), b.factor(), &factor))
+    return {};
   return a.is_static() ? Dim(factor) : Dim(factor, a.symbol_name());
 }
 
@@ -127,7 +130,8 @@ Dim window_positions(const InferContext& c, const Dim& dim, const WindowAxis& wi
   const int64_t padding = window.low + window.high;
   if (!dim.is_static()) {  // f N + padding - reach, divided by the stride and rounded down, plus one
     const std::optional<Dim> steps = quotient(dim, window.stride);
-    if (window.base_dilation == 1 && steps && padding >= reach - window.stride && padding < reach) return *steps;
+    if (window.base_dilation == 1 && steps && padding >= reach - window.stride && padding < reach)
+      return *steps;
     c.fail(concat("a window of reach ", reach, ", stride ", window.stride, " and padding ", window.low, " + ",
                   window.high, " does not give a multiple of the symbolic dimension ", to_string(dim)));
   }

@@ -11,7 +11,7 @@ constexpr bool is_arithmetic(DType d) { return is_arithmetic_float(d) || is_arit
 constexpr bool is_bits(DType d) { return d == DType::boolean || is_arithmetic_integer(d); }
 constexpr bool is_any(DType) { return true; }
 
-void expect_inputs(const InferContext& c, size_t count);             // exactly so many, all present
+void expect_inputs(const InferContext& c, size_t count);  // exactly so many, all present
 void expect_regions(const InferContext& c, size_t count);
 void expect_dtype(const InferContext& c, size_t input, bool (*accepts)(DType), std::string_view wanted);
 void expect_equal_types(const InferContext& c, size_t first, size_t second);

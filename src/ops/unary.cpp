@@ -57,10 +57,13 @@ constexpr std::initializer_list<DType> kAllIntegers{DType::i8,  DType::u8,  DTyp
 
 std::vector<Sample> normal_samples() { return map_samples(1, {}); }
 std::vector<Sample> positive_samples() { return map_samples(1, {uniform(0.125, 4)}); }
-std::vector<Sample> number_samples() { return normal_samples() + integer_samples(1, {integers(-90, 90)}, kAllIntegers); }
+std::vector<Sample> number_samples() {
+  return normal_samples() + integer_samples(1, {integers(-90, 90)}, kAllIntegers);
+}
 std::vector<Sample> rounding_samples() {
   return map_samples(1, {uniform(-5, 5)}) +
-         std::vector<Sample>{{.name = "halves", .inputs = {f32({64})}, .fills = {distinct()}, .smooth = false}};
+         std::vector<Sample>{
+             {.name = "halves", .inputs = {f32({64})}, .fills = {distinct()}, .smooth = false}};
 }
 
 std::vector<Sample> bits_samples() {
@@ -80,25 +83,32 @@ const Op abs_op{
     .name = "abs",
     .summary = "y = |x|; the lowest integer stays itself",
     .infer = infer_number,
-    .evaluate = on_numbers<[](double x) { return std::fabs(x); },
-                           [](DType d, int64_t x) { return less(d, x, 0) ? wrap(d, -static_cast<uint64_t>(x)) : x; }>,
+    .evaluate =
+        on_numbers<[](double x) { return std::fabs(x); },
+                   [](DType d, int64_t x) { return less(d, x, 0) ? wrap(d, -static_cast<uint64_t>(x)) : x; }>,
     .vjp = slope<[](Builder& b, Value x, Value) { return ops::sign(b, x); }>,
     .samples = number_samples};
 
-const Op neg_op{.name = "neg",
-                .summary = "y = -x",
-                .infer = infer_number,
-                .evaluate = on_numbers<[](double x) { return -x; },
-                                       [](DType, int64_t x) { return static_cast<int64_t>(-static_cast<uint64_t>(x)); }>,
-                .vjp = [](Builder& b, const VjpContext& c) -> std::vector<Value> { return {ops::neg(b, c.cotangents[0])}; },
-                .samples = number_samples};
+const Op neg_op{
+    .name = "neg",
+    .summary = "y = -x",
+    .infer = infer_number,
+    .evaluate = on_numbers<[](double x) { return -x; },
+                           [](DType, int64_t x) { return static_cast<int64_t>(-static_cast<uint64_t>(x)); }>,
+    .vjp = [](Builder& b, const VjpContext& c) -> std::vector<Value> {
+      return {ops::neg(b, c.cotangents[0])};
+    },
+    .samples = number_samples};
 
-const Op sign_op{.name = "sign",
-                 .summary = "y = -1, 0 or 1; NaN stays NaN; gradient 0",
-                 .infer = infer_number,
-                 .evaluate = on_numbers<sign_of, [](DType d, int64_t x) { return x == 0 ? 0 : less(d, x, 0) ? -1 : 1; }>,
-                 .vjp = flat,
-                 .samples = number_samples};
+const Op sign_op{
+    .name = "sign",
+    .summary = "y = -1, 0 or 1; NaN stays NaN; gradient 0",
+    .infer = infer_number,
+    .evaluate = on_numbers<sign_of, [](DType d, int64_t x) { return x == 0          ? 0
+                                                                    : less(d, x, 0) ? -1
+                                                                                    : 1; }>,
+    .vjp = flat,
+    .samples = number_samples};
 
 const Op exp_op{.name = "exp",
                 .summary = "y = e^x",
@@ -162,12 +172,13 @@ const Op cos_op{.name = "cos",
                 .vjp = slope<[](Builder& b, Value x, Value) { return ops::neg(b, ops::sin(b, x)); }>,
                 .samples = normal_samples};
 
-const Op tanh_op{.name = "tanh",
-                 .summary = "y = tanh x",
-                 .infer = infer_float,
-                 .evaluate = on_reals<[](double x) { return std::tanh(x); }>,
-                 .vjp = slope<[](Builder& b, Value, Value y) { return sub(b, b.scalar(b.dtype(y), 1), mul(b, y, y)); }>,
-                 .samples = normal_samples};
+const Op tanh_op{
+    .name = "tanh",
+    .summary = "y = tanh x",
+    .infer = infer_float,
+    .evaluate = on_reals<[](double x) { return std::tanh(x); }>,
+    .vjp = slope<[](Builder& b, Value, Value y) { return sub(b, b.scalar(b.dtype(y), 1), mul(b, y, y)); }>,
+    .samples = normal_samples};
 
 const Op sigmoid_op{
     .name = "sigmoid",
@@ -198,28 +209,32 @@ const Op round_op{.name = "round",
                   .vjp = flat,
                   .samples = rounding_samples};
 
-const Op logical_not_op{.name = "logical_not",
-                        .summary = "y = not x; of integers every bit",
-                        .infer = infer_bits,
-                        .evaluate = on_numbers<[](double x) { return x; },
-                                               [](DType d, int64_t x) { return d == DType::boolean ? !x : ~x; }>,
-                        .no_gradient = "it is defined for booleans and integers only",
-                        .samples = bits_samples};
+const Op logical_not_op{
+    .name = "logical_not",
+    .summary = "y = not x; of integers every bit",
+    .infer = infer_bits,
+    .evaluate = on_numbers<[](double x) { return x; },
+                           [](DType d, int64_t x) { return d == DType::boolean ? !x : ~x; }>,
+    .no_gradient = "it is defined for booleans and integers only",
+    .samples = bits_samples};
 
-const Op is_finite_op{.name = "is_finite",
-                      .summary = "y = x is neither NaN nor infinite",
-                      .infer = infer_predicate,
-                      .evaluate = [](const EvaluateContext& c) -> std::vector<Array> {
-                        Array y = make_array(c.outputs[0]);
-                        for (size_t i = 0; i < y.ints.size(); ++i) y.ints[i] = std::isfinite(c.inputs[0]->reals[i]);
-                        return {std::move(y)};
-                      },
-                      .no_gradient = "its result is boolean",
-                      .samples = [] {
-                        return normal_samples() + std::vector<Sample>{
-                            {.name = "infinite", .inputs = {f32({4})}, .fills = {all(HUGE_VAL)}, .smooth = false},
-                            {.name = "nan", .inputs = {f32({4})}, .fills = {all(NAN)}, .smooth = false}};
-                      }};
+const Op is_finite_op{
+    .name = "is_finite",
+    .summary = "y = x is neither NaN nor infinite",
+    .infer = infer_predicate,
+    .evaluate = [](const EvaluateContext& c) -> std::vector<Array> {
+      Array y = make_array(c.outputs[0]);
+      for (size_t i = 0; i < y.ints.size(); ++i) y.ints[i] = std::isfinite(c.inputs[0]->reals[i]);
+      return {std::move(y)};
+    },
+    .no_gradient = "its result is boolean",
+    .samples =
+        [] {
+          return normal_samples() +
+                 std::vector<Sample>{
+                     {.name = "infinite", .inputs = {f32({4})}, .fills = {all(HUGE_VAL)}, .smooth = false},
+                     {.name = "nan", .inputs = {f32({4})}, .fills = {all(NAN)}, .smooth = false}};
+        }};
 
 namespace ops {
 

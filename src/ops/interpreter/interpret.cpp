@@ -10,8 +10,9 @@ std::vector<Tensor> interpret(const Graph& graph, std::span<const Tensor> inputs
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Port& port = graph.inputs[i];
     if (inputs[i].type() != graph.type(port.value))
-      throw Error(ErrorKind::invalid, concat("input ", port.name, ": expected ", to_string(graph.type(port.value)),
-                                             ", found ", to_string(inputs[i].type())));
+      throw Error(ErrorKind::invalid,
+                  concat("input ", port.name, ": expected ", to_string(graph.type(port.value)), ", found ",
+                         to_string(inputs[i].type())));
     arrays.push_back(to_array(inputs[i]));
   }
   std::vector<const Array*> arguments;

@@ -1,6 +1,6 @@
 #pragma once
-// The reference: a whole graph in double, composites by their decomposition, rounded once at the outputs. What a
-// device computes is right if it agrees with this within the op's tolerance.
+// The reference: a whole graph in double, composites by their decomposition, rounded once at the outputs.
+// What a device computes is right if it agrees with this within the op's tolerance.
 #include "ops/evaluate.h"
 
 namespace temper {
