@@ -1,0 +1,160 @@
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "base/memory.h"
+#include "base/stop_signal.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "passes/passes.h"
+#include "place/inference.h"
+#include "report/table.h"
+#include "runtime/device.h"
+#include "target/cost.h"
+#include "temper/error.h"
+#include "train/bench_step.h"
+#include "train/open_model.h"
+
+namespace temper::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Timing {
+  std::vector<double> seconds;
+  double quantile(double share) const {
+    std::vector<double> sorted = seconds;
+    std::sort(sorted.begin(), sorted.end());
+    return sorted[std::min(sorted.size() - 1, static_cast<size_t>(share * static_cast<double>(sorted.size())))];
+  }
+};
+
+// Two runs to warm up, then for `duration` seconds or exactly `iterations`, at least three.
+template <class Step>
+Timing measure(int64_t iterations, double duration, TerminalEvents& events, const Step& step) {
+  for (int i = 0; i < 2; ++i) step();
+  Timing timing;
+  const Clock::time_point start = Clock::now();
+  while (stop_signal() == 0) {
+    const auto count = static_cast<int64_t>(timing.seconds.size());
+    const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    if (iterations > 0 ? count >= iterations : count >= 3 && elapsed >= duration) break;
+    events.progress("bench", count, iterations, {});
+    const Clock::time_point begin = Clock::now();
+    step();
+    timing.seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+  }
+  return timing;
+}
+
+// Random values for every data input, so that no kernel meets only zeros or denormals.
+Tensor sample_input(const Type& type) {
+  std::vector<double> values(static_cast<size_t>(type.shape.elements()));
+  uint32_t state = 1;
+  for (double& value : values) {
+    state = state * 1664525 + 1013904223;
+    value = is_float(type.dtype) ? state / 2147483648.0 - 1 : 0;
+  }
+  if (is_float(type.dtype)) return from_doubles(type, values);
+  return from_int64s(type, std::vector<int64_t>(values.size()));
+}
+
+SymbolSizes sizes_for(const Inference& inference, int64_t batch) {
+  SymbolSizes sizes;
+  for (const Port& port : inference.inputs()) {
+    for (const Dim& dim : inference.graph().type(port.value).shape) {
+      if (!dim.is_static()) sizes.emplace(std::string(dim.symbol_name()), batch);
+    }
+  }
+  return sizes;
+}
+
+Json result_of(const Timing& timing, const ModelOptions& options, Device& device, int threads, int64_t batch,
+               double operations) {
+  if (timing.seconds.empty()) throw Error(ErrorKind::invalid, "interrupted before the first run was measured");
+  const double median = timing.quantile(0.5);
+  const DeviceFacts facts = device.facts();
+  Json result = result_head("bench");
+  result["device"] = device.name();
+  result["precision"] = options.precision;
+  result["batch"] = batch;
+  result["threads"] = threads;
+  result["iterations"] = timing.seconds.size();
+  result["median_ms"] = median * 1e3;
+  result["p99_ms"] = timing.quantile(0.99) * 1e3;
+  result["samples_per_second"] = static_cast<double>(batch) / median;
+  result["gflops"] = operations / median * 1e-9;
+  result["peak_gflops"] = facts.peak_flops > 0 ? Json(facts.peak_flops * 1e-9) : Json();
+  result["peak_rss_bytes"] = peak_rss_bytes();
+  return result;
+}
+
+void print_result(const Json& result) {
+  std::string text = concat("median ", short_number(result.at("median_ms").number()), " ms, p99 ",
+                            short_number(result.at("p99_ms").number()), " ms, ",
+                            short_number(result.at("samples_per_second").number()), " samples/s at batch ",
+                            result.at("batch").integer(), "\n", short_number(result.at("gflops").number()), " GFLOP/s");
+  if (result.at("peak_gflops").is_number())
+    text += concat(" of ", short_number(result.at("peak_gflops").number()), " measured peak (",
+                   percent_text(result.at("gflops").number() / result.at("peak_gflops").number()), ")");
+  text += concat(", peak memory ", byte_text(result.at("peak_rss_bytes").integer()), "\n");
+  std::fputs(text.c_str(), stdout);
+}
+
+}  // namespace
+
+int bench(const std::vector<std::string>& words) {
+  Arguments arguments("bench", "Latency, throughput and achieved over measured peak; --train for a training step.",
+                      "temper bench mobilenet_v2 --batch 32 --train", words);
+  ModelOptions options;
+  Common common;
+  BenchStep step_options;
+  int64_t batch = 1, iterations = 0;
+  double duration = 3;
+  bool training = false;
+  options.declare(arguments);
+  arguments.option("batch", batch, "N", "samples a run");
+  arguments.option("iterations", iterations, "N", "runs to measure (default: as many as fit the duration)");
+  arguments.option("duration", duration, "SECONDS", "how long to measure");
+  arguments.flag("train", training, "a training step on random data: all parameters train");
+  arguments.option("optimizer", step_options.optimizer, "NAME", "of the training step; sgd has momentum 0.9");
+  common.declare(arguments);
+  if (!arguments.parse()) return 0;
+  if (batch < 1) throw Error(ErrorKind::invalid, concat("--batch: expected at least 1, found ", batch));
+
+  TerminalEvents events(common);
+  Device& device = choose_device(options.device);
+  CompileOptions compile;
+  compile.threads = choose_threads(options.threads);
+  compile.memory_limit = options.memory_bytes();
+  const Model model = open_model({options.model, options.weights, options.shape, options.preprocess, options.labels,
+                                  static_cast<uint64_t>(options.seed)},
+                                 events);
+  Json result;
+  if (training) {
+    step_options.batch = batch;
+    step_options.seed = static_cast<uint64_t>(options.seed);
+    StepBench step(device, model, step_options, compile);
+    const Timing timing = measure(iterations, duration, events, [&] { step.run(); });
+    result = result_of(timing, options, device, compile.threads, batch, static_cast<double>(step.flops()));
+    result["steps"] = step.steps();
+    double total = 0;
+    for (double seconds : timing.seconds) total += seconds;
+    result["seconds"] = total;
+    result["loss_first"] = step.loss_first();
+    result["loss_last"] = step.loss_last();
+  } else {
+    Inference inference(device, model, {.compile = compile});
+    Inference::Prepared& prepared = inference.prepare(sizes_for(inference, batch));
+    const Program& program = prepared.executable->program();
+    for (size_t at : prepared.data) device.copy(sample_input(program.inputs[at].type), prepared.arguments[at]);
+    const Timing timing = measure(iterations, duration, events, [&] { inference.run(prepared); });
+    const auto operations = static_cast<double>(flops(specialise(inference.graph(), sizes_for(inference, batch))));
+    result = result_of(timing, options, device, compile.threads, batch, operations);
+  }
+  events.clear();
+  if (!common.json) print_result(result);
+  return finish(common, result);
+}
+
+}  // namespace temper::cli

@@ -1,0 +1,77 @@
+#pragma once
+// The list of commands and what they share.
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "cli/arguments.h"
+#include "report/progress.h"
+#include "runtime/device.h"
+#include "train/events.h"
+
+namespace temper::cli {
+
+// `words` are those after the command. Returns the exit code; Errors become messages and codes in main.
+struct Command {
+  std::string_view name, summary;
+  int (*run)(const std::vector<std::string>& words);
+};
+std::span<const Command> commands();
+
+int devices(const std::vector<std::string>& words);
+int inspect(const std::vector<std::string>& words);
+int tune(const std::vector<std::string>& words);
+int eval(const std::vector<std::string>& words);
+int predict(const std::vector<std::string>& words);
+int run(const std::vector<std::string>& words);
+int convert(const std::vector<std::string>& words);
+int bench(const std::vector<std::string>& words);
+
+// Options that every command takes.
+struct Common {
+  bool json = false, quiet = false;
+  std::string progress = "auto";
+  std::vector<std::string> minimum, maximum;  // KEY=X on dotted keys of the JSON result
+
+  void declare(Arguments& arguments);
+  ProgressStyle style() const;  // none if quiet
+};
+
+// Options of commands that open a model and run it.
+struct ModelOptions {
+  std::string model, weights, shape, preprocess, labels;
+  std::string device, precision = "f32", memory;
+  int64_t threads = 0, seed = 0;
+
+  void declare(Arguments& arguments);  // MODEL and the options
+  int64_t memory_bytes() const;
+};
+
+// The first of `names` ("cpu,cuda:0") that answers; "auto" or empty: TEMPER_DEVICE, else cpu.
+Device& choose_device(std::string_view names);
+int choose_threads(int64_t threads);  // 0: TEMPER_THREADS, else all that this process may use
+
+// Prints `result` if --json, then checks --min and --max: 0, or 3 if a target was missed.
+int finish(const Common& common, const Json& result);
+
+// Draws progress and lines on standard error.
+class TerminalEvents : public TrainEvents {
+ public:
+  explicit TerminalEvents(const Common& common) : progress_(common.style()) {}
+  void progress(std::string_view phase, int64_t done, int64_t total, const NamedNumbers& values) override;
+  void epoch(const EpochReport& report) override;
+  void note(std::string_view text) override;
+  void warning(std::string_view text) override;
+  void clear() { progress_.clear(); }
+
+ private:
+  Progress progress_;
+  int64_t epoch_ = 0, epochs_ = 0;
+};
+
+// "command", "version", "schema": the head of every JSON object.
+Json result_head(std::string_view command);
+
+}  // namespace temper::cli

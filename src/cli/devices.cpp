@@ -1,0 +1,58 @@
+#include <cstdio>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "report/table.h"
+#include "runtime/registry.h"
+#include "temper/error.h"
+
+namespace temper::cli {
+namespace {
+
+Json describe(const DeviceKind& kind, std::string& text) {
+  Json object;
+  object["kind"] = kind.name;
+  try {
+    Device& device = open_device(kind.name);
+    const DeviceFacts facts = device.facts();
+    object["name"] = device.name();
+    object["available"] = true;
+    object["description"] = facts.description;
+    object["threads"] = facts.target.threads;
+    object["memory_bytes"] = facts.target.memory_bytes;
+    object["peak_gflops"] = facts.peak_flops > 0 ? Json(facts.peak_flops * 1e-9) : Json();
+    object["peak_gbytes_per_second"] = facts.peak_bytes_per_second > 0 ? Json(facts.peak_bytes_per_second * 1e-9) : Json();
+    object["power_counter"] = facts.power_counter.empty() ? Json() : Json(facts.power_counter);
+    text += concat(device.name(), "  ", facts.description, "\n");
+    for (const auto& [name, fact] : facts.target.facts) {
+      object["facts"][name] = fact;
+      text += concat("  ", name, ": ", fact, "\n");
+    }
+    text += concat("  memory: ", byte_text(facts.target.memory_bytes), "\n");
+    if (facts.peak_flops > 0)
+      text += concat("  measured: ", short_number(facts.peak_flops * 1e-9), " GFLOP/s f32, ",
+                     short_number(facts.peak_bytes_per_second * 1e-9), " GB/s\n");
+    text += concat("  power counter: ", facts.power_counter.empty() ? "none" : facts.power_counter, "\n");
+  } catch (const Error& error) {
+    object["available"] = false;
+    object["why"] = error.what();
+    text += concat(kind.name, "  absent: ", error.what(), "\n");
+  }
+  return object;
+}
+
+}  // namespace
+
+int devices(const std::vector<std::string>& words) {
+  Arguments arguments("devices", "Every device found, its facts, and for each one absent why.", "temper devices", words);
+  Common common;
+  common.declare(arguments);
+  if (!arguments.parse()) return 0;
+  Json result = result_head("devices");
+  std::string text;
+  for (const DeviceKind& kind : device_kinds()) result["devices"].push_back(describe(kind, text));
+  if (!common.json) std::fputs(text.c_str(), stdout);
+  return finish(common, result);
+}
+
+}  // namespace temper::cli
