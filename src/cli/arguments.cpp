@@ -41,12 +41,14 @@ void Arguments::word(std::string_view name, std::string& value, std::string_view
   option->required(required)->type_name("");
 }
 
-void Arguments::words(std::string_view name, std::vector<std::string>& values, std::string_view help, bool required) {
+void Arguments::words(std::string_view name, std::vector<std::string>& values, std::string_view help,
+                      bool required) {
   CLI::Option* option = parser_->app.add_option(std::string(name), values, std::string(help));
   option->required(required)->type_name("");
 }
 
-void Arguments::option(std::string_view name, std::string& value, std::string_view takes, std::string_view help) {
+void Arguments::option(std::string_view name, std::string& value, std::string_view takes,
+                       std::string_view help) {
   parser_->add(parser_->app.add_option(parser_->dashed(name), value, std::string(help)), takes);
 }
 
@@ -65,7 +67,9 @@ void Arguments::option(std::string_view name, std::optional<double>& value, std:
 
 void Arguments::options(std::string_view name, std::vector<std::string>& values, std::string_view takes,
                         std::string_view help) {
-  parser_->add(parser_->app.add_option(parser_->dashed(name), values, std::string(help)), takes)->expected(1)->take_all();
+  parser_->add(parser_->app.add_option(parser_->dashed(name), values, std::string(help)), takes)
+      ->expected(1)
+      ->take_all();
 }
 
 void Arguments::flag(std::string_view name, bool& value, std::string_view help) {
@@ -82,7 +86,8 @@ bool Arguments::parse() {
     const std::string name = word.substr(0, word.find('='));
     if (std::find(parser_->names.begin(), parser_->names.end(), name) != parser_->names.end()) continue;
     const std::string near = closest(name, parser_->names);
-    throw Error(ErrorKind::invalid, concat("unknown option ", name, near.empty() ? "" : "; did you mean ", near, "?"));
+    throw Error(ErrorKind::invalid,
+                concat("unknown option ", name, near.empty() ? "" : "; did you mean ", near, "?"));
   }
   std::vector<std::string> reversed(parser_->words.rbegin(), parser_->words.rend());  // as CLI11 wants them
   try {
@@ -113,7 +118,8 @@ int64_t parse_bytes(std::string_view option, std::string_view text) {
   }
   double value = 0;
   if (!parse_number(digits, value) || !(value >= 0) || value * static_cast<double>(scale) > 9e18)
-    throw Error(ErrorKind::invalid, concat("--", option, ": expected bytes such as 500M or 2G, found '", text, "'"));
+    throw Error(ErrorKind::invalid,
+                concat("--", option, ": expected bytes such as 500M or 2G, found '", text, "'"));
   return static_cast<int64_t>(value * static_cast<double>(scale));
 }
 

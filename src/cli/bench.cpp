@@ -25,7 +25,8 @@ struct Timing {
   double quantile(double share) const {
     std::vector<double> sorted = seconds;
     std::sort(sorted.begin(), sorted.end());
-    return sorted[std::min(sorted.size() - 1, static_cast<size_t>(share * static_cast<double>(sorted.size())))];
+    return sorted[std::min(sorted.size() - 1,
+                           static_cast<size_t>(share * static_cast<double>(sorted.size())))];
   }
 };
 
@@ -71,7 +72,8 @@ SymbolSizes sizes_for(const Inference& inference, int64_t batch) {
 
 Json result_of(const Timing& timing, const ModelOptions& options, Device& device, int threads, int64_t batch,
                double operations) {
-  if (timing.seconds.empty()) throw Error(ErrorKind::invalid, "interrupted before the first run was measured");
+  if (timing.seconds.empty())
+    throw Error(ErrorKind::invalid, "interrupted before the first run was measured");
   const double median = timing.quantile(0.5);
   const DeviceFacts facts = device.facts();
   Json result = result_head("bench");
@@ -90,10 +92,11 @@ Json result_of(const Timing& timing, const ModelOptions& options, Device& device
 }
 
 void print_result(const Json& result) {
-  std::string text = concat("median ", short_number(result.at("median_ms").number()), " ms, p99 ",
-                            short_number(result.at("p99_ms").number()), " ms, ",
-                            short_number(result.at("samples_per_second").number()), " samples/s at batch ",
-                            result.at("batch").integer(), "\n", short_number(result.at("gflops").number()), " GFLOP/s");
+  std::string text =
+      concat("median ", short_number(result.at("median_ms").number()), " ms, p99 ",
+             short_number(result.at("p99_ms").number()), " ms, ",
+             short_number(result.at("samples_per_second").number()), " samples/s at batch ",
+             result.at("batch").integer(), "\n", short_number(result.at("gflops").number()), " GFLOP/s");
   if (result.at("peak_gflops").is_number())
     text += concat(" of ", short_number(result.at("peak_gflops").number()), " measured peak (",
                    percent_text(result.at("gflops").number() / result.at("peak_gflops").number()), ")");
@@ -104,7 +107,8 @@ void print_result(const Json& result) {
 }  // namespace
 
 int bench(const std::vector<std::string>& words) {
-  Arguments arguments("bench", "Latency, throughput and achieved over measured peak; --train for a training step.",
+  Arguments arguments("bench",
+                      "Latency, throughput and achieved over measured peak; --train for a training step.",
                       "temper bench mobilenet_v2 --batch 32 --train", words);
   ModelOptions options;
   Common common;
@@ -127,8 +131,8 @@ int bench(const std::vector<std::string>& words) {
   CompileOptions compile;
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory_bytes();
-  const Model model = open_model({options.model, options.weights, options.shape, options.preprocess, options.labels,
-                                  static_cast<uint64_t>(options.seed)},
+  const Model model = open_model({options.model, options.weights, options.shape, options.preprocess,
+                                  options.labels, static_cast<uint64_t>(options.seed)},
                                  events);
   Json result;
   if (training) {
@@ -147,9 +151,11 @@ int bench(const std::vector<std::string>& words) {
     Inference inference(device, model, {.compile = compile});
     Inference::Prepared& prepared = inference.prepare(sizes_for(inference, batch));
     const Program& program = prepared.executable->program();
-    for (size_t at : prepared.data) device.copy(sample_input(program.inputs[at].type), prepared.arguments[at]);
+    for (size_t at : prepared.data)
+      device.copy(sample_input(program.inputs[at].type), prepared.arguments[at]);
     const Timing timing = measure(iterations, duration, events, [&] { inference.run(prepared); });
-    const auto operations = static_cast<double>(flops(specialise(inference.graph(), sizes_for(inference, batch))));
+    const auto operations =
+        static_cast<double>(flops(specialise(inference.graph(), sizes_for(inference, batch))));
     result = result_of(timing, options, device, compile.threads, batch, operations);
   }
   events.clear();

@@ -15,9 +15,11 @@ namespace temper::cli {
 void Common::declare(Arguments& arguments) {
   arguments.group("Output");
   arguments.flag("json", json, "one JSON object on standard output, nothing else");
-  arguments.option("progress", progress, "auto|bar|plain|json|none", "how progress is shown on standard error");
+  arguments.option("progress", progress, "auto|bar|plain|json|none",
+                   "how progress is shown on standard error");
   arguments.flag("quiet", quiet, "no progress and no notes");
-  arguments.options("min", minimum, "KEY=X", "exit 3 if this number of the JSON result is less, e.g. test.accuracy=0.8");
+  arguments.options("min", minimum, "KEY=X",
+                    "exit 3 if this number of the JSON result is less, e.g. test.accuracy=0.8");
   arguments.options("max", maximum, "KEY=X", "exit 3 if this number is more");
   arguments.group("Options");
 }
@@ -28,7 +30,8 @@ void ModelOptions::declare(Arguments& arguments) {
   arguments.word("MODEL", model, "a file, a run's folder or an architecture such as resnet18");
   arguments.option("weights", weights, "FILE", "weights of an architecture (default: random)");
   arguments.option("shape", shape, "NAME=1x3x224x224", "fixes free dimensions of an input");
-  arguments.option("preprocess", preprocess, "STEPS", "how a picture becomes the input: torch, tf, caffe, raw or steps");
+  arguments.option("preprocess", preprocess, "STEPS",
+                   "how a picture becomes the input: torch, tf, caffe, raw or steps");
   arguments.option("labels", labels, "FILE", "names of the model's classes, one a line");
   arguments.option("device", device, "D[,D...]", "the first that answers: auto, cpu, ...");
   arguments.option("threads", threads, "N", "0: all that this process may use");
@@ -56,11 +59,13 @@ Device& choose_device(std::string_view names) {
 }
 
 int choose_threads(int64_t threads) {
-  if (threads < 0 || threads > 4096) throw Error(ErrorKind::invalid, concat("--threads: expected 0 to 4096, found ", threads));
+  if (threads < 0 || threads > 4096)
+    throw Error(ErrorKind::invalid, concat("--threads: expected 0 to 4096, found ", threads));
   if (threads == 0) {
     const char* fromenv = std::getenv("TEMPER_THREADS");
     if (fromenv && *fromenv && (!parse_number(fromenv, threads) || threads < 1))
-      throw Error(ErrorKind::invalid, concat("TEMPER_THREADS: expected a number of threads, found '", fromenv, "'"));
+      throw Error(ErrorKind::invalid,
+                  concat("TEMPER_THREADS: expected a number of threads, found '", fromenv, "'"));
   }
   return threads > 0 ? static_cast<int>(threads) : available_threads();
 }
@@ -75,8 +80,8 @@ static bool met(const std::string& target, const Json& result, bool least) {
   const Json* found = result.find(key);
   if (!found) throw Error(ErrorKind::invalid, concat(option, ": the result has no number '", key, "'"));
   if (found->is_number() && (least ? found->number() >= bound : found->number() <= bound)) return true;
-  std::fputs(concat("target missed: ", key, " is ", found->dump(), ", ", least ? "at least " : "at most ", bound,
-                    " was asked for\n")
+  std::fputs(concat("target missed: ", key, " is ", found->dump(), ", ", least ? "at least " : "at most ",
+                    bound, " was asked for\n")
                  .c_str(),
              stderr);
   return false;
@@ -99,18 +104,22 @@ Json result_head(std::string_view command) {
   return head;
 }
 
-void TerminalEvents::progress(std::string_view phase, int64_t done, int64_t total, const NamedNumbers& values) {
+void TerminalEvents::progress(std::string_view phase, int64_t done, int64_t total,
+                              const NamedNumbers& values) {
   const bool epoch = phase == "train" && epochs_ > 0;
-  progress_.update(epoch ? concat("epoch ", epoch_ + 1, "/", epochs_) : std::string(phase), done, total, values);
+  progress_.update(epoch ? concat("epoch ", epoch_ + 1, "/", epochs_) : std::string(phase), done, total,
+                   values);
 }
 
 void TerminalEvents::epoch(const EpochReport& report) {
   epoch_ = report.epoch;
   epochs_ = report.epochs;
-  std::string line = concat("epoch ", report.epoch, "/", report.epochs, "  lr ", short_number(report.lr), "  loss ",
-                            short_number(report.train_loss), "  accuracy ", percent_text(report.train_accuracy));
+  std::string line =
+      concat("epoch ", report.epoch, "/", report.epochs, "  lr ", short_number(report.lr), "  loss ",
+             short_number(report.train_loss), "  accuracy ", percent_text(report.train_accuracy));
   if (report.validated)
-    line += concat("  val loss ", short_number(report.val_loss), "  val accuracy ", percent_text(report.val_accuracy));
+    line += concat("  val loss ", short_number(report.val_loss), "  val accuracy ",
+                   percent_text(report.val_accuracy));
   progress_.line(concat(line, "  ", duration_text(report.seconds), report.best ? "  best" : ""));
 }
 

@@ -21,7 +21,8 @@ int convert(const std::vector<std::string>& words) {
   arguments.option("weights", source.weights, "FILE", "weights of an architecture");
   arguments.option("shape", source.shape, "NAME=1x3x224x224", "fixes free dimensions of an input");
   arguments.option("labels", source.labels, "FILE", "names of the model's classes, one a line");
-  arguments.option("preprocess", source.preprocess, "STEPS", "how a picture becomes the input, written into the file");
+  arguments.option("preprocess", source.preprocess, "STEPS",
+                   "how a picture becomes the input, written into the file");
   arguments.option("opset", opset, "N", "of the ONNX file");
   arguments.option("precision", precision, "f32|f16", "of the stored parameters");
   common.declare(arguments);

@@ -21,7 +21,8 @@ Json describe(const DeviceKind& kind, std::string& text) {
     object["threads"] = facts.target.threads;
     object["memory_bytes"] = facts.target.memory_bytes;
     object["peak_gflops"] = facts.peak_flops > 0 ? Json(facts.peak_flops * 1e-9) : Json();
-    object["peak_gbytes_per_second"] = facts.peak_bytes_per_second > 0 ? Json(facts.peak_bytes_per_second * 1e-9) : Json();
+    object["peak_gbytes_per_second"] =
+        facts.peak_bytes_per_second > 0 ? Json(facts.peak_bytes_per_second * 1e-9) : Json();
     object["power_counter"] = facts.power_counter.empty() ? Json() : Json(facts.power_counter);
     text += concat(device.name(), "  ", facts.description, "\n");
     for (const auto& [name, fact] : facts.target.facts) {
@@ -44,7 +45,8 @@ Json describe(const DeviceKind& kind, std::string& text) {
 }  // namespace
 
 int devices(const std::vector<std::string>& words) {
-  Arguments arguments("devices", "Every device found, its facts, and for each one absent why.", "temper devices", words);
+  Arguments arguments("devices", "Every device found, its facts, and for each one absent why.",
+                      "temper devices", words);
   Common common;
   common.declare(arguments);
   if (!arguments.parse()) return 0;

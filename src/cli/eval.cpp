@@ -15,8 +15,8 @@ void print_evaluation(const Evaluation& result) {
   if (result.classes.size() <= 100) {
     TextTable table({"class", "precision", "recall", "F1", "samples"});
     for (const ClassScore& score : result.classes)
-      table.row({score.label, percent_text(score.precision), percent_text(score.recall), percent_text(score.f1),
-                 count_text(score.samples)});
+      table.row({score.label, percent_text(score.precision), percent_text(score.recall),
+                 percent_text(score.f1), count_text(score.samples)});
     text += table.text() + "\n";
   }
   text += concat(result.split, ": ", count_text(result.samples), " samples, loss ", short_number(result.loss),
@@ -49,7 +49,8 @@ int eval(const std::vector<std::string>& words) {
   arguments.option("data", options.data, "D", "class folders, IDX files, .csv or .jsonl");
   arguments.option("val", options.val, "D", "validation data");
   arguments.option("test", options.test, "D", "test data");
-  arguments.option("split", options.split, "test|val|train|all", "which part (default: test, else val, else all)");
+  arguments.option("split", options.split, "test|val|train|all",
+                   "which part (default: test, else val, else all)");
   arguments.option("val-split", options.val_split, "F", "share of the data held back for validation");
   arguments.option("batch", options.batch, "N", "samples a step");
   arguments.option("loss", options.loss, "LOSS", "what to measure (default: by the data)");
@@ -70,8 +71,8 @@ int eval(const std::vector<std::string>& words) {
   EachSample each;
   if (!out.empty()) {
     each = [&](const SampleLine& line) {
-      lines += concat(csv_cell(line.file), ",", csv_cell(line.truth), ",", csv_cell(line.prediction), ",", line.score,
-                      ",", line.loss, "\n");
+      lines += concat(csv_cell(line.file), ",", csv_cell(line.truth), ",", csv_cell(line.prediction), ",",
+                      line.score, ",", line.loss, "\n");
     };
   }
   const Evaluation result = evaluate(options, events, each);

@@ -28,14 +28,23 @@ constexpr std::array<Command, 8> kCommands = {{
 
 // What people type who come from elsewhere.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kAliases = {{
-    {"train", "tune"}, {"fit", "tune"}, {"val", "eval"}, {"test", "eval"}, {"infer", "predict"},
-    {"export", "convert"}, {"quantize", "compress"}, {"benchmark", "bench"}, {"summary", "inspect"},
+    {"train", "tune"},
+    {"fit", "tune"},
+    {"val", "eval"},
+    {"test", "eval"},
+    {"infer", "predict"},
+    {"export", "convert"},
+    {"quantize", "compress"},
+    {"benchmark", "bench"},
+    {"summary", "inspect"},
 }};
 
 std::string overview() {
   TextTable table({"command", "does"});
-  for (const Command& command : kCommands) table.row({std::string(command.name), std::string(command.summary)});
-  return concat("temper ", kVersion, ": tunes a pre-trained model on your data, makes it small, runs it anywhere\n\n",
+  for (const Command& command : kCommands)
+    table.row({std::string(command.name), std::string(command.summary)});
+  return concat("temper ", kVersion,
+                ": tunes a pre-trained model on your data, makes it small, runs it anywhere\n\n",
                 "usage: temper COMMAND [MODEL] [options]\n\n", table.text(), "\n",
                 "temper help COMMAND explains one command. For example:\n",
                 "  temper tune mobilenet.onnx --data photos --preprocess tf --head gap,dense\n");
@@ -52,24 +61,30 @@ const Command& find_command(std::string_view name) {
     if (alias == name) near = command;
   }
   if (near.empty()) near = closest(name, names);
-  throw Error(ErrorKind::invalid, concat("unknown command '", name, "'", near.empty() ? "" : "; did you mean ", near,
-                                         near.empty() ? " (see temper --help)" : "?"));
+  throw Error(ErrorKind::invalid,
+              concat("unknown command '", name, "'", near.empty() ? "" : "; did you mean ", near,
+                     near.empty() ? " (see temper --help)" : "?"));
 }
 
 int exit_code(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::invalid: return 2;
+    case ErrorKind::invalid:
+      return 2;
     case ErrorKind::device:
-    case ErrorKind::exhausted: return 4;
-    default: return 1;
+    case ErrorKind::exhausted:
+      return 4;
+    default:
+      return 1;
   }
 }
 
 int report(const Error& error, std::string_view command, bool json) {
-  std::string where = error.file().empty() || std::string_view(error.what()).find(error.file()) != std::string::npos
-                          ? ""
-                          : error.file() + ": ";
-  std::fputs(concat("temper", command.empty() ? "" : " ", command, ": ", where, error.what(), "\n").c_str(), stderr);
+  std::string where =
+      error.file().empty() || std::string_view(error.what()).find(error.file()) != std::string::npos
+          ? ""
+          : error.file() + ": ";
+  std::fputs(concat("temper", command.empty() ? "" : " ", command, ": ", where, error.what(), "\n").c_str(),
+             stderr);
   if (json) {
     Json object = result_head(command);
     Json& inner = object["error"];
@@ -83,7 +98,8 @@ int report(const Error& error, std::string_view command, bool json) {
 }
 
 int dispatch(std::vector<std::string> words) {
-  if (words.empty() || words[0] == "--help" || words[0] == "-h" || (words[0] == "help" && words.size() == 1)) {
+  if (words.empty() || words[0] == "--help" || words[0] == "-h" ||
+      (words[0] == "help" && words.size() == 1)) {
     std::fputs(overview().c_str(), stdout);
     return words.empty() ? 2 : 0;
   }

@@ -1,3 +1,5 @@
+#include "train/predict.h"
+
 #include <cstdio>
 #include <iostream>
 
@@ -6,7 +8,6 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "report/table.h"
-#include "train/predict.h"
 #include "train/result.h"
 
 namespace temper::cli {
@@ -19,7 +20,8 @@ std::string prediction_text(const Prediction& prediction) {
   for (const Score& score : prediction.top) widest = std::max(widest, display_width(score.label));
   for (const Score& score : prediction.top) {
     const std::string space(static_cast<size_t>(widest - display_width(score.label)), ' ');
-    text += concat("  ", score.label, space, "  ", bar(score.score, 20), " ", percent_text(score.score), "\n");
+    text +=
+        concat("  ", score.label, space, "  ", bar(score.score, 20), " ", percent_text(score.score), "\n");
   }
   return text;
 }
@@ -42,7 +44,8 @@ std::vector<std::string> named_files(const std::vector<std::string>& words) {
 }  // namespace
 
 int predict(const std::vector<std::string>& words) {
-  Arguments arguments("predict", "Labels with scores for pictures.", "temper predict runs/1 holiday.jpg --top 3", words);
+  Arguments arguments("predict", "Labels with scores for pictures.",
+                      "temper predict runs/1 holiday.jpg --top 3", words);
   ModelOptions model;
   PredictOptions options;
   Common common;
@@ -70,12 +73,14 @@ int predict(const std::vector<std::string>& words) {
   std::string lines;
   for (size_t at = 0; at < files.size() && stop_signal() == 0; at += step) {
     const std::span<const std::string> part(files.data() + at, std::min(step, files.size() - at));
-    if (files.size() > step) events.progress("predict", static_cast<int64_t>(at), static_cast<int64_t>(files.size()), {});
+    if (files.size() > step)
+      events.progress("predict", static_cast<int64_t>(at), static_cast<int64_t>(files.size()), {});
     for (const Prediction& prediction : predictor.predict(part)) {
       events.clear();
       if (prediction.error) {
         failed = true;
-        std::fputs(concat("temper predict: ", prediction.file, ": ", prediction.error->what(), "\n").c_str(), stderr);
+        std::fputs(concat("temper predict: ", prediction.file, ": ", prediction.error->what(), "\n").c_str(),
+                   stderr);
       }
       const std::string json = to_json(prediction) + "\n";
       if (!out.empty()) lines += json;

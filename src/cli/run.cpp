@@ -23,7 +23,8 @@ size_t input_named(const std::vector<Port>& ports, const std::string& name) {
     if (ports[i].name == name) return i;
     names.push_back(ports[i].name);
   }
-  throw Error(ErrorKind::invalid, concat("--input: the model has no input '", name, "', only ", join(names, ", ")));
+  throw Error(ErrorKind::invalid,
+              concat("--input: the model has no input '", name, "', only ", join(names, ", ")));
 }
 
 // Files as given: NAME=FILE, or in the order of the inputs.
@@ -39,7 +40,8 @@ std::vector<Tensor> read_inputs(const Inference& inference, const std::vector<st
     }
     while (next < ports.size() && !tensors[next].empty()) ++next;
     if (next == ports.size())
-      throw Error(ErrorKind::invalid, concat("--input: the model has ", ports.size(), " inputs, more were given"));
+      throw Error(ErrorKind::invalid,
+                  concat("--input: the model has ", ports.size(), " inputs, more were given"));
     tensors[next] = read_tensor(word);
   }
   for (size_t i = 0; i < ports.size(); ++i) {
@@ -62,11 +64,14 @@ void expose(Model& model, const std::string& name) {
   for (int i = 0; i < graph.size(); ++i) {
     const Node& node = graph.nodes()[static_cast<size_t>(i)];
     if (node.op == &input_op || node.op == &constant_op) continue;
-    if (name == "all") found = add(i) || found;
-    else if (node.name == name) found = add(i);
+    if (name == "all")
+      found = add(i) || found;
+    else if (node.name == name)
+      found = add(i);
   }
   if (!found && !graph.find_output(name) && name != "all")
-    throw Error(ErrorKind::not_found, concat("--output: the model has no tensor '", name, "' (temper inspect lists them)"));
+    throw Error(ErrorKind::not_found,
+                concat("--output: the model has no tensor '", name, "' (temper inspect lists them)"));
 }
 
 }  // namespace
@@ -111,7 +116,7 @@ int run(const std::vector<std::string>& words) {
     json["outputs"].push_back(entry);
     if (!common.json) {
       std::fputs(concat(inference.graph().outputs[i].name, "  ", to_string(results[i].type()), "  ",
-                        file.empty() ? to_text(results[i]) : file, "\n")
+                        file.empty() ? to_string(results[i]) : file, "\n")
                      .c_str(),
                  stdout);
     }

@@ -17,7 +17,8 @@ std::string score_text(double value) { return percent_text(value); }
 
 void print_result(const TrainResult& result) {
   TextTable table({"split", "loss", "accuracy"});
-  if (result.train) table.row({"train", short_number(result.train->loss), score_text(result.train->accuracy)});
+  if (result.train)
+    table.row({"train", short_number(result.train->loss), score_text(result.train->accuracy)});
   if (result.val) table.row({"val", short_number(result.val->loss), score_text(result.val->accuracy)});
   if (result.test) table.row({"test", short_number(result.test->loss), score_text(result.test->accuracy)});
   std::string text = concat("\n", table.text(), "\n");
@@ -29,8 +30,8 @@ void print_result(const TrainResult& result) {
   std::fputs(text.c_str(), stdout);
 }
 
-// Every option of the recipe as text; flags as booleans. `set` reads the text, so that a file and the command line
-// are read by the same rules.
+// Every option of the recipe as text; flags as booleans. `set` reads the text, so that a file and the command
+// line are read by the same rules.
 struct RecipeOptions {
   std::map<std::string, std::string, std::less<>> texts;
   std::map<std::string, bool, std::less<>> flags;
@@ -39,8 +40,10 @@ struct RecipeOptions {
     for (const RecipeField& field : recipe_fields()) {
       if (field.name == "model") continue;
       const std::string name(field.name);
-      if (field.value.empty()) arguments.flag(name, flags[name], field.help);
-      else arguments.option(name, texts[name], field.value, field.help);
+      if (field.value.empty())
+        arguments.flag(name, flags[name], field.help);
+      else
+        arguments.option(name, texts[name], field.value, field.help);
     }
   }
   void apply(const Arguments& arguments, Recipe& recipe) const {
@@ -58,21 +61,25 @@ void print_recipe(const Recipe& recipe) { std::fputs(to_toml(recipe).c_str(), st
 }  // namespace
 
 int tune(const std::vector<std::string>& words) {
-  Arguments arguments("tune", "Trains a head, a part or all of a model on your data; or repeats a recipe.toml.",
-                      "temper tune mobilenet.onnx --data photos --preprocess tf --head gap,dense:1024:relu,dense", words);
+  Arguments arguments(
+      "tune", "Trains a head, a part or all of a model on your data; or repeats a recipe.toml.",
+      "temper tune mobilenet.onnx --data photos --preprocess tf --head gap,dense:1024:relu,dense", words);
   std::string model;
   Common common;
   RecipeOptions options;
   bool dry_run = false;
-  arguments.word("MODEL", model, "a file, a run's folder, an architecture such as resnet18, or a recipe.toml");
+  arguments.word("MODEL", model,
+                 "a file, a run's folder, an architecture such as resnet18, or a recipe.toml");
   options.declare(arguments);
   arguments.flag("dry-run", dry_run, "check everything, print the recipe, train nothing");
   common.declare(arguments);
   if (!arguments.parse()) return 0;
 
   Recipe recipe;
-  if (model.ends_with(".toml")) recipe = read_recipe(model);
-  else set(recipe, "model", model);
+  if (model.ends_with(".toml"))
+    recipe = read_recipe(model);
+  else
+    set(recipe, "model", model);
   options.apply(arguments, recipe);
   check(recipe);
   if (dry_run) return print_recipe(recipe), 0;
@@ -81,7 +88,8 @@ int tune(const std::vector<std::string>& words) {
   const TrainResult result = train(recipe, events);
   events.clear();
   const Json json = Json::parse(to_json(result));
-  if (result.status == TrainResult::interrupted) return finish({.json = common.json}, json), 128 + result.stop_signal;
+  if (result.status == TrainResult::interrupted)
+    return finish({.json = common.json}, json), 128 + result.stop_signal;
   if (!common.json && !common.quiet) print_result(result);
   return finish(common, json);
 }

@@ -1,0 +1,208 @@
+#include <cstdio>
+#include <map>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "ir/text.h"
+#include "passes/passes.h"
+#include "report/table.h"
+#include "runtime/compile.h"
+#include "runtime/registry.h"
+#include "target/cost.h"
+#include "temper/error.h"
+#include "train/bench_step.h"
+#include "train/open_model.h"
+
+namespace temper::cli {
+namespace {
+
+// Every symbol 1: what one sample costs.
+Graph one_sample(const Graph& graph) {
+  SymbolSizes sizes;
+  for (const Port& port : graph.inputs) {
+    for (const Dim& dim : graph.type(port.value).shape) {
+      if (!dim.is_static()) sizes.emplace(std::string(dim.symbol_name()), 1);
+    }
+  }
+  return specialise(graph, sizes);
+}
+
+int64_t parameter_elements(const Model& model, const Node& node) {
+  int64_t total = 0;
+  for (Value input : node.inputs) {
+    if (!input || model.graph.node(input).op != &input_op) continue;
+    const auto found = model.parameters.find(model.graph.node(input).name);
+    if (found != model.parameters.end()) total += found->second.elements();
+  }
+  return total;
+}
+
+std::vector<std::string> parameter_names(const Model& model, const Node& node) {
+  std::vector<std::string> names;
+  for (Value input : node.inputs) {
+    if (!input || model.graph.node(input).op != &input_op) continue;
+    if (model.parameters.contains(model.graph.node(input).name))
+      names.push_back(model.graph.node(input).name);
+  }
+  return names;
+}
+
+Json describe_ports(const Graph& graph, const std::vector<Port>& ports) {
+  Json list = Json::array();
+  for (const Port& port : ports) {
+    Json entry;
+    entry["name"] = port.name;
+    entry["dtype"] = to_string(graph.type(port.value).dtype);
+    for (const Dim& dim : graph.type(port.value).shape)
+      entry["shape"].push_back(dim.is_static() ? Json(dim.size()) : Json(to_string(dim)));
+    if (graph.type(port.value).shape.rank() == 0) entry["shape"] = Json::array();
+    list.push_back(entry);
+  }
+  return list;
+}
+
+std::vector<Port> data_ports(const Model& model) {
+  std::vector<Port> ports;
+  for (int at : data_inputs(model)) ports.push_back(model.graph.inputs[static_cast<size_t>(at)]);
+  return ports;
+}
+
+Json describe_layers(const Model& model, const Graph& costed) {
+  Json list = Json::array();
+  for (int i = 0; i < model.graph.size(); ++i) {
+    const Node& node = model.graph.nodes()[static_cast<size_t>(i)];
+    if (node.op == &input_op || node.op == &constant_op) continue;
+    Json entry;
+    entry["name"] = node.name;
+    entry["op"] = node.op->name;
+    entry["output"] = to_string(node.outputs.front());
+    entry["parameters"] = parameter_elements(model, node);
+    entry["parameter_names"] = parameter_names(model, node);
+    // Specialising keeps every node, in order.
+    entry["flops"] = flops(costed, costed.nodes()[static_cast<size_t>(i)]);
+    list.push_back(entry);
+  }
+  return list;
+}
+
+Json describe(const Model& model) {
+  const Graph costed = one_sample(model.graph);
+  int64_t elements = 0, bytes = 0;
+  for (const auto& [name, tensor] : model.parameters) elements += tensor.elements(), bytes += tensor.bytes();
+  Json result = result_head("inspect");
+  result["name"] = model.name;
+  result["inputs"] = describe_ports(model.graph, data_ports(model));
+  result["outputs"] = describe_ports(model.graph, model.graph.outputs);
+  result["parameters"]["total"] = elements;
+  result["parameters"]["bytes"] = bytes;
+  result["flops"] = flops(costed);
+  result["preprocess"] = model.preprocess ? Json(to_string(*model.preprocess)) : Json();
+  result["labels"] = model.labels;
+  result["layers"] = costed.size() == model.graph.size() ? describe_layers(model, costed) : Json::array();
+  return result;
+}
+
+std::string ports_text(const Json& ports) {
+  std::string text;
+  for (const Json& port : ports.items()) {
+    std::vector<std::string> sizes;
+    for (const Json& size : port.at("shape").items())
+      sizes.push_back(size.is_string() ? size.text() : size.dump());
+    text +=
+        concat("  ", port.at("name").text(), "  ", port.at("dtype").text(), "[", join(sizes, ", "), "]\n");
+  }
+  return text;
+}
+
+void print_description(const Json& result) {
+  TextTable table({"layer", "op", "output", "parameters", "MFLOP", "parameter names"});
+  for (const Json& layer : result.at("layers").items()) {
+    std::vector<std::string> names;
+    for (const Json& name : layer.at("parameter_names").items()) names.push_back(name.text());
+    table.row({layer.at("name").text(), layer.at("op").text(), layer.at("output").text(),
+               count_text(layer.at("parameters").integer()), short_number(layer.at("flops").number() * 1e-6),
+               join(names, " ")});
+  }
+  std::string text = table.text();
+  text +=
+      concat("\ninputs\n", ports_text(result.at("inputs")), "outputs\n", ports_text(result.at("outputs")));
+  text += concat("parameters  ", count_text(result.at("parameters").at("total").integer()), " in ",
+                 byte_text(result.at("parameters").at("bytes").integer()), "\n");
+  text += concat("cost        ", short_number(result.at("flops").number() * 1e-6), " MFLOP a sample\n");
+  const size_t labels = result.at("labels").items().size();
+  text += concat("labels      ", labels ? concat(labels) : "none in the file", "\n");
+  text += concat("preprocess  ",
+                 result.at("preprocess").is_null() ? "the file says nothing" : result.at("preprocess").text(),
+                 "\n");
+  std::fputs(text.c_str(), stdout);
+}
+
+std::string_view fate_word(Claim::Kind kind) {
+  return kind == Claim::kernel ? "kernel" : kind == Claim::decompose ? "decompose" : "refuse";
+}
+
+Json describe_plan(const Graph& graph, Device& device, std::string& text) {
+  Json list = Json::array();
+  TextTable table({"node", "op", "fate", "why"});
+  for (const NodeFate& fate : plan(device.target(), device.facts().target, graph)) {
+    const Node& node = graph.nodes()[static_cast<size_t>(fate.node)];
+    Json entry;
+    entry["node"] = node.name;
+    entry["op"] = node.op->name;
+    entry["fate"] = fate_word(fate.claim.kind);
+    entry["why"] = fate.claim.why;
+    list.push_back(entry);
+    table.row({node.name.empty() ? concat("%", fate.node) : node.name, std::string(node.op->name),
+               std::string(fate_word(fate.claim.kind)), fate.claim.why});
+  }
+  text = table.text();
+  return list;
+}
+
+}  // namespace
+
+int inspect(const std::vector<std::string>& words) {
+  Arguments arguments("inspect",
+                      "Inputs, layers, parameters and cost of a model; its plan for a device; its graph.",
+                      "temper inspect mobilenet.onnx --plan --device cpu", words);
+  ModelOptions options;
+  Common common;
+  bool show_plan = false, show_graph = false, training = false;
+  int64_t batch = 1;
+  options.declare(arguments);
+  arguments.flag("plan", show_plan, "the fate of every node on the device, and why");
+  arguments.flag("graph", show_graph, "the text form of the graph");
+  arguments.flag("train", training, "of the training step instead of the model");
+  arguments.option("batch", batch, "N", "samples a run, for --plan and --train");
+  common.declare(arguments);
+  if (!arguments.parse()) return 0;
+
+  TerminalEvents events(common);
+  const Model model = open_model({options.model, options.weights, options.shape, options.preprocess,
+                                  options.labels, static_cast<uint64_t>(options.seed)},
+                                 events);
+  events.clear();
+  Graph graph = model.graph;
+  if (training) graph = bench_step_graph(model, {.batch = batch});
+  if (show_graph) {
+    std::fputs(print(graph, {.elide_constants_over = 64}).c_str(), stdout);
+    return 0;
+  }
+  Json result = describe(model);
+  if (show_plan) {
+    SymbolSizes sizes;
+    for (const Port& port : graph.inputs) {
+      for (const Dim& dim : graph.type(port.value).shape) {
+        if (!dim.is_static()) sizes.emplace(std::string(dim.symbol_name()), batch);
+      }
+    }
+    std::string text;
+    result["plan"] = describe_plan(specialise(graph, sizes), choose_device(options.device), text);
+    if (!common.json) std::fputs(text.c_str(), stdout);
+  } else if (!common.json) {
+    print_description(result);
+  }
+  return finish(common, result);
+}
+
+}  // namespace temper::cli
