@@ -1,0 +1,42 @@
+#pragma once
+// A training step of a model on random data: what `bench --train` measures and `inspect --train` shows.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "runtime/device.h"
+
+namespace temper {
+
+struct BenchStep {
+  int64_t batch = 32;
+  std::string optimizer = "sgd";  // sgd has momentum 0.9
+  double lr = 0;                  // 0: 1e-2 for sgd, else 1e-3
+  uint64_t seed = 0;
+};
+
+// Everything trains; cross-entropy over the last axis of the first output. Static, after all passes of a
+// step.
+Graph bench_step_graph(const Model& model, const BenchStep& options);
+
+// Owns the state on the device. Not for several threads at once.
+class StepBench {
+ public:
+  StepBench(Device& device, const Model& model, const BenchStep& options, const CompileOptions& compile);
+  ~StepBench();
+
+  void run();             // one step on the same batch
+  int64_t flops() const;  // of one step
+  int64_t steps() const;  // run so far
+  double loss_first() const;
+  double loss_last();  // mean loss over the batch, of the last step
+  const Executable& executable() const;
+  Context& context();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace temper
