@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ops/composites.h"
-#include "ops/interpreter/interpreter.h"
+#include "ops/interpreter/interpret.h"
 #include "ops/primitives.h"
 #include "ops/registry.h"
 

@@ -6,7 +6,7 @@
 
 #include "ir/builder.h"
 #include "ops/composites.h"
-#include "ops/interpreter/interpreter.h"
+#include "ops/interpreter/interpret.h"
 #include "ops/primitives.h"
 #include "ops/registry.h"
 #include "tensor/compare.h"
