@@ -1,0 +1,116 @@
+#include "devices/cpu/clusters.h"
+
+#include <algorithm>
+#include <queue>
+#include <set>
+
+#include "base/check.h"
+#include "devices/cpu/fusion.h"
+#include "ir/op.h"
+
+namespace temper::cpu {
+
+namespace {
+
+// The values a cluster depends on, aliases followed to what holds their bytes.
+Value origin(const Graph& graph, Value value) {
+  while (is_alias(graph, graph.node(value))) value = graph.node(value).inputs[0];
+  return value;
+}
+
+std::vector<int> owners(const Graph& graph, std::span<const Cluster> clusters) {
+  std::vector<int> owner(static_cast<size_t>(graph.size()), -1);
+  for (size_t i = 0; i < clusters.size(); ++i)
+    for (const int node : clusters[i].nodes) {
+      TEMPER_CHECK(owner[static_cast<size_t>(node)] < 0, graph.describe(node), " is in two clusters");
+      owner[static_cast<size_t>(node)] = static_cast<int>(i);
+    }
+  return owner;
+}
+
+// Topological, the earliest root first.
+std::vector<Cluster> in_order(const Graph& graph, std::vector<Cluster> clusters) {
+  const std::vector<int> owner = owners(graph, clusters);
+  std::vector<std::set<int>> next(clusters.size());
+  std::vector<int> waits(clusters.size(), 0);
+  for (size_t i = 0; i < clusters.size(); ++i)
+    for (const int index : clusters[i].nodes)
+      for (const Value input : graph.nodes()[static_cast<size_t>(index)].inputs) {
+        if (!input) continue;
+        const int from = owner[static_cast<size_t>(origin(graph, input).node)];
+        if (from >= 0 && from != static_cast<int>(i) &&
+            next[static_cast<size_t>(from)].insert(static_cast<int>(i)).second)
+          ++waits[i];
+      }
+  using Ready = std::pair<int, int>;  // root node, cluster
+  std::priority_queue<Ready, std::vector<Ready>, std::greater<>> ready;
+  const auto push = [&](int i) { ready.emplace(clusters[static_cast<size_t>(i)].nodes.back(), i); };
+  for (size_t i = 0; i < clusters.size(); ++i)
+    if (waits[i] == 0) push(static_cast<int>(i));
+  std::vector<Cluster> sorted;
+  while (!ready.empty()) {
+    const auto i = static_cast<size_t>(ready.top().second);
+    ready.pop();
+    for (const int user : next[i])
+      if (--waits[static_cast<size_t>(user)] == 0) push(user);
+    sorted.push_back(std::move(clusters[i]));
+  }
+  TEMPER_CHECK(sorted.size() == clusters.size(), "clusters wait for each other");
+  return sorted;
+}
+
+}  // namespace
+
+bool is_leaf(const Node& node) { return node.op->name == "input" || node.op->name == "constant"; }
+
+bool is_alias(const Graph& graph, const Node& node) {
+  const std::string_view name = node.op->name;
+  if (name == "transpose") return graph.type(node.inputs[0]).shape.rank() <= Layout::kMaxRank;
+  return name == "reshape" || name == "bitcast" || name == "barrier" || name == "all_reduce";
+}
+
+std::vector<Cluster> make_clusters(const Graph& graph) {
+  const auto readers = users(graph);
+  std::vector<bool> is_output(static_cast<size_t>(graph.size()), false);
+  for (const Port& output : graph.outputs) is_output[static_cast<size_t>(output.value.node)] = true;
+  std::vector<bool> taken(static_cast<size_t>(graph.size()), false);
+  std::vector<Cluster> clusters;
+  for (int i = 0; i < graph.size(); ++i) {
+    const Node& node = graph.nodes()[static_cast<size_t>(i)];
+    if (is_leaf(node) || is_alias(graph, node)) taken[static_cast<size_t>(i)] = true;
+    if (!is_contraction(node)) continue;
+    clusters.push_back(grow_cluster(graph, readers, is_output, i));
+    for (const int member : clusters.back().nodes) {
+      TEMPER_CHECK(!taken[static_cast<size_t>(member)], graph.describe(member));
+      taken[static_cast<size_t>(member)] = true;
+    }
+  }
+  for (Cluster& cluster : fuse(graph, taken)) clusters.push_back(std::move(cluster));
+  return in_order(graph, std::move(clusters));
+}
+
+std::vector<Operands> operands_of(const Graph& graph, std::span<const Cluster> clusters) {
+  const std::vector<int> owner = owners(graph, clusters);
+  std::vector<Operands> all(clusters.size());
+  std::vector<std::set<Value>> outputs(clusters.size());
+  const auto read_outside = [&](Value value, int reader) {
+    const int from = owner[static_cast<size_t>(value.node)];
+    if (from >= 0 && from != reader) outputs[static_cast<size_t>(from)].insert(value);
+  };
+  for (int i = 0; i < graph.size(); ++i)
+    for (const Value input : graph.nodes()[static_cast<size_t>(i)].inputs)
+      if (input) read_outside(input, owner[static_cast<size_t>(i)]);
+  for (const Port& output : graph.outputs) read_outside(output.value, -1);
+  for (size_t i = 0; i < clusters.size(); ++i) {
+    std::set<Value> seen;
+    for (const int index : clusters[i].nodes)
+      for (const Value input : graph.nodes()[static_cast<size_t>(index)].inputs)
+        if (input && owner[static_cast<size_t>(input.node)] != static_cast<int>(i) &&
+            seen.insert(input).second)
+          all[i].inputs.push_back(input);
+    all[i].outputs.assign(outputs[i].begin(), outputs[i].end());
+  }
+  return all;
+}
+
+}  // namespace temper::cpu
