@@ -1,5 +1,7 @@
 #pragma once
 // A cluster as a kernel: which layouts it is given, and who makes it.
+#include <functional>
+
 #include "devices/cpu/layouts.h"
 
 namespace temper::cpu {

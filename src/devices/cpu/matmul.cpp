@@ -93,10 +93,6 @@ struct Dot {
   Ints x_free, y_free;
 };
 
-bool onednn_multiplies(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16;
-}
-
 Descriptor describe(DType dtype, const Matrix& matrix) {
   return {matrix.sizes, *data_type(dtype), matrix.strides};
 }
