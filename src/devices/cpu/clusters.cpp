@@ -34,14 +34,10 @@ std::vector<Cluster> in_order(const Graph& graph, std::vector<Cluster> clusters)
   std::vector<std::set<int>> next(clusters.size());
   std::vector<int> waits(clusters.size(), 0);
   for (size_t i = 0; i < clusters.size(); ++i)
-    for (const int index : clusters[i].nodes)
-      for (const Value input : graph.nodes()[static_cast<size_t>(index)].inputs) {
-        if (!input) continue;
-        const int from = owner[static_cast<size_t>(origin(graph, input).node)];
-        if (from >= 0 && from != static_cast<int>(i) &&
-            next[static_cast<size_t>(from)].insert(static_cast<int>(i)).second)
-          ++waits[i];
-      }
+    for (const Value input : inputs_of(graph, clusters[i])) {
+      const int from = owner[static_cast<size_t>(origin(graph, input).node)];
+      if (from >= 0 && next[static_cast<size_t>(from)].insert(static_cast<int>(i)).second) ++waits[i];
+    }
   using Ready = std::pair<int, int>;  // root node, cluster
   std::priority_queue<Ready, std::vector<Ready>, std::greater<>> ready;
   const auto push = [&](int i) { ready.emplace(clusters[static_cast<size_t>(i)].nodes.back(), i); };
@@ -76,40 +72,55 @@ std::vector<Cluster> make_clusters(const Graph& graph) {
   std::vector<bool> taken(static_cast<size_t>(graph.size()), false);
   std::vector<Cluster> clusters;
   for (int i = 0; i < graph.size(); ++i) {
-    const Node& node = graph.nodes()[static_cast<size_t>(i)];
-    if (is_leaf(node) || is_alias(graph, node)) taken[static_cast<size_t>(i)] = true;
-    if (!is_contraction(node)) continue;
+    if (!is_contraction(graph.nodes()[static_cast<size_t>(i)])) continue;
     clusters.push_back(grow_cluster(graph, readers, is_output, i));
-    for (const int member : clusters.back().nodes) {
-      TEMPER_CHECK(!taken[static_cast<size_t>(member)], graph.describe(member));
-      taken[static_cast<size_t>(member)] = true;
-    }
+    for (const int member : clusters.back().nodes) taken[static_cast<size_t>(member)] = true;
+  }
+  std::vector<bool> live = is_output;
+  for (const Cluster& cluster : clusters)
+    for (const Value input : inputs_of(graph, read_fusion(graph, cluster)))
+      live[static_cast<size_t>(input.node)] = true;
+  for (int i = graph.size() - 1; i >= 0; --i) {
+    const auto at = static_cast<size_t>(i);
+    const Node& node = graph.nodes()[at];
+    if (taken[at]) continue;
+    if (!live[at] || is_leaf(node) || is_alias(graph, node)) taken[at] = true;
+    if (!live[at]) continue;
+    for (const Value input : node.inputs)
+      if (input) live[static_cast<size_t>(input.node)] = true;
   }
   for (Cluster& cluster : fuse(graph, taken)) clusters.push_back(std::move(cluster));
   return in_order(graph, std::move(clusters));
 }
 
+std::vector<Value> inputs_of(const Graph& graph, const Cluster& cluster) {
+  if (is_contraction(graph.nodes()[static_cast<size_t>(cluster.nodes[0])]))
+    return inputs_of(graph, read_fusion(graph, cluster));
+  std::vector<Value> inputs;
+  std::set<Value> seen;
+  for (const int index : cluster.nodes)
+    for (const Value input : graph.nodes()[static_cast<size_t>(index)].inputs)
+      if (input && !std::binary_search(cluster.nodes.begin(), cluster.nodes.end(), input.node) &&
+          seen.insert(input).second)
+        inputs.push_back(input);
+  return inputs;
+}
+
 std::vector<Operands> operands_of(const Graph& graph, std::span<const Cluster> clusters) {
-  const std::vector<int> owner = owners(graph, clusters);
-  std::vector<Operands> all(clusters.size());
-  std::vector<std::set<Value>> outputs(clusters.size());
-  const auto read_outside = [&](Value value, int reader) {
-    const int from = owner[static_cast<size_t>(value.node)];
-    if (from >= 0 && from != reader) outputs[static_cast<size_t>(from)].insert(value);
-  };
-  for (int i = 0; i < graph.size(); ++i)
-    for (const Value input : graph.nodes()[static_cast<size_t>(i)].inputs)
-      if (input) read_outside(input, owner[static_cast<size_t>(i)]);
-  for (const Port& output : graph.outputs) read_outside(output.value, -1);
-  for (size_t i = 0; i < clusters.size(); ++i) {
-    std::set<Value> seen;
-    for (const int index : clusters[i].nodes)
-      for (const Value input : graph.nodes()[static_cast<size_t>(index)].inputs)
-        if (input && owner[static_cast<size_t>(input.node)] != static_cast<int>(i) &&
-            seen.insert(input).second)
-          all[i].inputs.push_back(input);
-    all[i].outputs.assign(outputs[i].begin(), outputs[i].end());
+  std::set<Value> read;
+  std::vector<Operands> all;
+  for (const Cluster& cluster : clusters) {
+    all.push_back({.inputs = inputs_of(graph, cluster)});
+    read.insert(all.back().inputs.begin(), all.back().inputs.end());
   }
+  for (const Port& output : graph.outputs) read.insert(output.value);
+  for (const Node& node : graph.nodes())
+    if (is_alias(graph, node)) read.insert(node.inputs[0]);
+  for (size_t i = 0; i < clusters.size(); ++i)
+    for (const int node : clusters[i].nodes)
+      for (int32_t k = 0; k < static_cast<int32_t>(graph.nodes()[static_cast<size_t>(node)].outputs.size());
+           ++k)
+        if (read.count({node, k}) > 0) all[i].outputs.push_back({node, k});
   return all;
 }
 

@@ -11,8 +11,10 @@ bool is_leaf(const Node& node);                       // input, constant
 // Every node that needs a launch, in an order that can run.
 std::vector<Cluster> make_clusters(const Graph& graph);
 
+std::vector<Value> inputs_of(const Graph& graph, const Cluster& cluster);  // read from outside, by first use
+
 struct Operands {
-  std::vector<Value> inputs;   // read from outside, by first use
+  std::vector<Value> inputs;   // inputs_of the cluster
   std::vector<Value> outputs;  // read outside, ascending
 };
 // Of each cluster, in their order.

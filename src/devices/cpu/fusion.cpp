@@ -124,4 +124,15 @@ Fusion read_fusion(const Graph& graph, const Cluster& cluster) {
   return fusion;
 }
 
+std::vector<Value> inputs_of(const Graph& graph, const Fusion& fusion) {
+  std::vector<Value> inputs;
+  const auto add = [&](Value value) {
+    if (value && std::find(inputs.begin(), inputs.end(), value) == inputs.end()) inputs.push_back(value);
+  };
+  for (const Value input : graph.nodes()[static_cast<size_t>(fusion.node)].inputs) add(input);
+  add(fusion.bias);
+  for (const PostOp& post : fusion.posts) add(post.operand);
+  return inputs;
+}
+
 }  // namespace temper::cpu

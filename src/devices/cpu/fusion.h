@@ -24,6 +24,7 @@ bool is_contraction(const Node& node);  // dot_general, conv_general, conv2d and
 Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& users,
                      const std::vector<bool>& is_output, int node);
 
-Fusion read_fusion(const Graph& graph, const Cluster& cluster);
+Fusion read_fusion(const Graph& graph, const Cluster& cluster);  // of a cluster that has a contraction
+std::vector<Value> inputs_of(const Graph& graph, const Fusion& fusion);  // each once
 
 }  // namespace temper::cpu
