@@ -1,0 +1,174 @@
+#include "devices/cpu/kernels/block_run.h"
+
+#include <algorithm>
+
+#include "devices/cpu/kernels/cells.h"
+
+namespace temper::cpu {
+
+namespace {
+
+// Where the elements of a block stand in an operand.
+struct Steps {
+  int64_t rows, columns, row_stride, column_stride;
+};
+
+template <class T>
+void gather_as(const void* from, const Steps& s, void* to) {
+  auto* out = static_cast<T*>(to);
+  for (int64_t r = 0; r < s.rows; ++r, out += s.columns) {
+    const T* x = static_cast<const T*>(from) + r * s.row_stride;
+    if (s.column_stride == 1)
+      std::copy_n(x, s.columns, out);
+    else if (s.column_stride == 0)
+      std::fill_n(out, s.columns, *x);
+    else
+      for (int64_t c = 0; c < s.columns; ++c) out[c] = x[c * s.column_stride];
+  }
+}
+
+void gather(const void* from, int64_t bytes, const Steps& steps, void* to) {
+  switch (bytes) {
+    case 1:
+      return gather_as<uint8_t>(from, steps, to);
+    case 2:
+      return gather_as<uint16_t>(from, steps, to);
+    case 4:
+      return gather_as<uint32_t>(from, steps, to);
+    default:
+      return gather_as<uint64_t>(from, steps, to);
+  }
+}
+
+// Scalars, and iota: the element at offset k is k.
+void load_numbers(const TapeSource& source, int64_t offset, const Steps& s, void* to) {
+  with_cell(source.dtype, [&]<class T>(CellOf<T>) {
+    auto* out = static_cast<T*>(to);
+    if constexpr (std::is_same_v<T, Boolean>) {
+      std::fill_n(out, s.rows * s.columns, Boolean{static_cast<uint8_t>(source.integer & 1)});
+    } else if (source.kind == TapeSource::scalar) {
+      const T value =
+          std::is_floating_point_v<T> ? static_cast<T>(source.real) : static_cast<T>(source.integer);
+      std::fill_n(out, s.rows * s.columns, value);
+    } else {
+      for (int64_t r = 0; r < s.rows; ++r)
+        for (int64_t c = 0; c < s.columns; ++c)
+          *out++ = static_cast<T>(offset + r * s.row_stride + c * s.column_stride);
+    }
+  });
+}
+
+int64_t storage_size(DType dtype) { return bit_width(dtype) / 8; }
+
+}  // namespace
+
+BoundTape bind(Tape tape, std::span<const Placed> inputs, std::span<const Placed> outputs) {
+  BoundTape bound;
+  bound.plan = plan_tape(tape, inputs, outputs);
+  bound.last_read.assign(tape.sources.size() + tape.code.size(), 0);
+  for (size_t i = 0; i < tape.code.size(); ++i) {
+    const TapeInstruction& in = tape.code[i];
+    const BlockFunction function = block_function(in.op, in.type, in.result);
+    TEMPER_CHECK(function, "tape over ", to_string(in.type));
+    bound.steps.push_back({function, in.operands[0], in.operands[1], in.operands[2]});
+    for (int operand : in.operands)
+      if (operand >= 0) bound.last_read[static_cast<size_t>(operand)] = i;
+  }
+  for (const TapeSource& s : tape.sources) bound.loads.push_back(load_function(s.dtype));
+  for (const TapeResult& r : tape.results) {  // stored or folded when all instructions are done
+    bound.last_read[static_cast<size_t>(r.value)] = tape.code.size();
+    bound.stores.push_back(store_function(r.dtype));
+  }
+  bound.tape = std::move(tape);
+  return bound;
+}
+
+int64_t TapeBlock::offset(const PlanOperand& operand) const {
+  const size_t outer = operand.strides.size() - 2;
+  int64_t at = row * operand.strides[outer] + column * operand.strides[outer + 1];
+  for (size_t i = 0; i < outer; ++i) at += index[i] * operand.strides[i];
+  return at;
+}
+
+BlockRun::BlockRun(const BoundTape& bound, const void* const* inputs, void* const* outputs)
+    : bound_(bound), inputs_(inputs), outputs_(outputs) {
+  for (size_t i = 0; i < bound.tape.results.size(); ++i) direct_[i] = may_write_directly(i);
+}
+
+std::byte* BlockRun::slot(size_t value) {
+  const int64_t elements = bound_.plan.block_rows * bound_.plan.block_columns;
+  return memory_ + int64_t{bound_.plan.slots[value]} * elements;
+}
+
+void* BlockRun::output(size_t result, const TapeBlock& block) const {
+  const int64_t offset = block.offset(bound_.plan.results[result]);
+  return static_cast<std::byte*>(outputs_[result]) + offset * storage_size(bound_.tape.results[result].dtype);
+}
+
+// A full result's instruction may write to its memory if no rounding stands between and no later instruction
+// reads an input that shares the memory.
+bool BlockRun::may_write_directly(size_t result) const {
+  const Tape& tape = bound_.tape;
+  const TapeResult& r = tape.results[result];
+  const size_t first = tape.sources.size(), value = static_cast<size_t>(r.value);
+  if (r.reduced || value < first || cell(r.dtype) != r.dtype) return false;
+  for (size_t i = 0; i < result; ++i)
+    if (direct_[i] && tape.results[i].value == r.value) return false;
+  for (size_t i = 0; i < first; ++i) {
+    const TapeSource& s = tape.sources[i];
+    if (s.kind == TapeSource::tensor && inputs_[s.input] == outputs_[result] &&
+        bound_.last_read[i] > value - first)
+      return false;
+  }
+  return true;
+}
+
+void BlockRun::load(size_t i, const TapeBlock& block) {
+  const TapeSource& source = bound_.tape.sources[i];
+  const PlanOperand& operand = bound_.plan.sources[i];
+  const size_t outer = operand.strides.size() - 2;
+  const Steps steps{block.rows, block.columns, operand.strides[outer], operand.strides[outer + 1]};
+  const int64_t offset = block.offset(operand);
+  Loaded& loaded = loaded_[i];
+  if (loaded.offset == offset && loaded.rows >= block.rows && loaded.columns == block.columns) return;
+  if (source.kind != TapeSource::tensor) {
+    load_numbers(source, offset, steps, at_[i] = slot(i));
+    loaded = {offset, block.rows, block.columns};
+    return;
+  }
+  const int64_t bytes = storage_size(source.dtype);
+  auto* from = static_cast<std::byte*>(const_cast<void*>(inputs_[source.input])) + offset * bytes;
+  const bool dense = steps.column_stride == 1 && (block.rows == 1 || steps.row_stride == block.columns);
+  const bool widened = cell(source.dtype) != source.dtype;
+  if (dense && !widened) {
+    at_[i] = from;
+    return;
+  }
+  at_[i] = slot(i);
+  loaded = {offset, block.rows, block.columns};
+  if (dense) return bound_.loads[i](from, nullptr, nullptr, at_[i], block.count());
+  if (!widened) return gather(from, bytes, steps, at_[i]);
+  alignas(64) uint16_t narrow[kMaxBlock];
+  gather(from, bytes, steps, narrow);
+  bound_.loads[i](narrow, nullptr, nullptr, at_[i], block.count());
+}
+
+void BlockRun::run(const TapeBlock& block) {
+  const Tape& tape = bound_.tape;
+  const size_t first = tape.sources.size();
+  for (size_t i = 0; i < first; ++i) load(i, block);
+  for (size_t i = 0; i < tape.code.size(); ++i) at_[first + i] = slot(first + i);
+  for (size_t i = 0; i < tape.results.size(); ++i)
+    if (direct_[i]) at_[static_cast<size_t>(tape.results[i].value)] = output(i, block);
+  const int64_t n = block.count();
+  const auto at = [&](int value) { return value < 0 ? nullptr : at_[static_cast<size_t>(value)]; };
+  for (size_t i = 0; i < bound_.steps.size(); ++i) {
+    const BoundTape::Step& s = bound_.steps[i];
+    s.function(at(s.a), at(s.b), at(s.c), at_[first + i], n);
+  }
+  for (size_t i = 0; i < tape.results.size(); ++i)
+    if (!tape.results[i].reduced && !direct_[i])
+      bound_.stores[i](at(tape.results[i].value), nullptr, nullptr, output(i, block), n);
+}
+
+}  // namespace temper::cpu

@@ -1,0 +1,56 @@
+#pragma once
+// A tape bound to memory layouts and instruction functions, and one thread's walk over its blocks.
+#include "devices/cpu/kernels/tape_plan.h"
+
+namespace temper::cpu {
+
+struct BoundTape {
+  struct Step {
+    BlockFunction function;
+    int a, b, c;  // values; negative: none
+  };
+  Tape tape;
+  TapePlan plan;
+  std::vector<Step> steps;            // of tape.code
+  std::vector<size_t> last_read;      // by value: position of the instruction that reads it last
+  std::vector<BlockFunction> loads;   // by source
+  std::vector<BlockFunction> stores;  // by result
+};
+BoundTape bind(Tape tape, std::span<const Placed> inputs, std::span<const Placed> outputs);
+
+// `rows` x `columns` elements from the first ones given; `index` has an entry per outer axis of the plan.
+struct TapeBlock {
+  std::array<int64_t, kMaxOuterAxes> index{};
+  int64_t row = 0, column = 0, rows = 0, columns = 0;
+
+  int64_t count() const { return rows * columns; }
+  int64_t offset(const PlanOperand& operand) const;  // of its first element, in elements
+};
+
+// Keeps what its slots hold from one block to the next: scalars and whatever is broadcast are loaded once.
+class BlockRun {
+ public:
+  BlockRun(const BoundTape& bound, const void* const* inputs, void* const* outputs);
+
+  void run(const TapeBlock& block);                                                 // stores the full results
+  const void* value(int number) const { return at_[static_cast<size_t>(number)]; }  // of the last block
+
+ private:
+  struct Loaded {
+    int64_t offset = -1, rows = 0, columns = 0;
+  };
+  std::byte* slot(size_t value);
+  void* output(size_t result, const TapeBlock& block) const;
+  bool may_write_directly(size_t result) const;
+  void load(size_t source, const TapeBlock& block);
+
+  const BoundTape& bound_;
+  const void* const* inputs_;
+  void* const* outputs_;
+  std::array<bool, kMaxTapeValues> direct_{};  // by result
+  std::array<void*, kMaxTapeValues> at_;       // by value
+  std::array<Loaded, kMaxTapeValues> loaded_;  // by source
+  alignas(64) std::byte memory_[kBlockBytes];
+};
+
+}  // namespace temper::cpu
