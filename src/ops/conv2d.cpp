@@ -72,6 +72,7 @@ static std::vector<Type> infer_input_grad(const InferContext& context) {
   const DType dtype = common_dtype(context, "dy", "w");
   const Shape& input_shape = context.attributes.get<Shape>("input_shape");
   require_type(context, 0, "dy", {dtype, conv_shape(context, input_shape, context.inputs[1].shape)});
+  require_static_picture(context, input_shape);
   return {{dtype, input_shape}};
 }
 
@@ -80,6 +81,7 @@ static std::vector<Type> infer_weight_grad(const InferContext& context) {
   const DType dtype = common_dtype(context, "x", "dy");
   const Shape& weight_shape = context.attributes.get<Shape>("weight_shape");
   require_type(context, 1, "dy", {dtype, conv_shape(context, context.inputs[0].shape, weight_shape)});
+  require_static_picture(context, context.inputs[0].shape);
   return {{dtype, weight_shape}};
 }
 
@@ -121,12 +123,8 @@ static std::vector<Value> decompose_input_grad(Builder& b, const NodeView& view)
     const int64_t reach = conv.dilations[i] * (b.shape(w).size(axis + 2) - 1);
     const int64_t low = reach - conv.low[i];
     dims.low.push_back(low);
-    if (dx[axis + 2].is_static()) {
-      const int64_t spread = conv.strides[i] * (b.shape(dy).size(axis + 2) - 1) + 1;
-      dims.high.push_back(dx.size(axis + 2) + reach - low - spread);
-    } else {
-      dims.high.push_back(reach - low);  // a symbolic size is that of dy, the stride 1
-    }
+    const int64_t spread = conv.strides[i] * (b.shape(dy).size(axis + 2) - 1) + 1;
+    dims.high.push_back(dx.size(axis + 2) + reach - low - spread);
   }
   return {conv_general(b, dy, transposed_weight(b, w, conv.groups), dims)};
 }
@@ -145,12 +143,8 @@ static std::vector<Value> decompose_weight_grad(Builder& b, const NodeView& view
   for (int axis : {0, 1}) {
     const auto i = static_cast<size_t>(axis);
     const int64_t reach = conv.dilations[i] * (dw.size(axis + 2) - 1);
-    if (b.shape(x)[axis + 2].is_static()) {
-      const int64_t spread = conv.strides[i] * (b.shape(dy).size(axis + 2) - 1) + 1;
-      dims.high.push_back(spread + reach - b.shape(x).size(axis + 2) - conv.low[i]);
-    } else {
-      dims.high.push_back(reach - conv.low[i]);
-    }
+    const int64_t spread = conv.strides[i] * (b.shape(dy).size(axis + 2) - 1) + 1;
+    dims.high.push_back(spread + reach - b.shape(x).size(axis + 2) - conv.low[i]);
   }
   const Value result = conv_general(b, transpose(b, x, {1, 0, 2, 3}), transpose(b, dy, {1, 0, 2, 3}), dims);
   return {transpose(b, result, {1, 0, 2, 3})};  // [c / groups, o, kh, kw] -> dw

@@ -58,8 +58,7 @@ static std::vector<Type> infer_max_pool_grad(const InferContext& context) {
   require_inputs(context, 2, 2);
   const Type& x = require_float(context, 0, "x");
   const Shape y = pooled_shape(context, x.shape);
-  if (!x.shape[2].is_static() || !x.shape[3].is_static())
-    fail(context, "height and width must be numbers, x is ", to_string(x));
+  require_static_picture(context, x.shape);
   require_type(context, 1, "dy", {x.dtype, y});
   return {x};
 }
@@ -75,6 +74,7 @@ static std::vector<Type> infer_avg_pool_grad(const InferContext& context) {
   const Type& dy = require_float(context, 0, "dy");
   const Shape& x = context.attributes.get<Shape>("input_shape");
   require_type(context, 0, "dy", {dy.dtype, pooled_shape(context, x)});
+  require_static_picture(context, x);
   return {{dy.dtype, x}};
 }
 
@@ -185,12 +185,8 @@ static std::vector<Value> decompose_avg_pool_grad(Builder& b, const NodeView& vi
     const int64_t reach = pool.dilations[i] * (pool.window[i] - 1);
     low.push_back(reach - pool.low[i]);
     interior.push_back(pool.strides[i] - 1);
-    if (dx[axis + 2].is_static()) {
-      const int64_t spread = pool.strides[i] * (b.shape(dy).size(axis + 2) - 1) + 1;
-      high.push_back(dx.size(axis + 2) + reach - low.back() - spread);
-    } else {
-      high.push_back(reach - low.back());
-    }
+    const int64_t spread = pool.strides[i] * (b.shape(dy).size(axis + 2) - 1) + 1;
+    high.push_back(dx.size(axis + 2) + reach - low.back() - spread);
   }
   const Value spread = pad(b, dy, b.scalar(dtype, 0), low, high, interior);
   const Value sum = slide(b, spread, {.window = pool.window, .dilations = pool.dilations}, "sum");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ops/shape_rules.h"
+
 namespace temper::ops {
 
 static constexpr int64_t kMost = int64_t{1} << 31;  // of any entry, so that no product overflows
@@ -25,14 +27,16 @@ Window require_window(const InferContext& context, const Ints& size) {
 }
 
 Dim window_count(const InferContext& context, const Window& window, size_t axis, const Dim& size) {
-  const int64_t grown = window.low[axis] + window.high[axis] - window.extent(axis) + 1;
   if (!size.is_static()) {
-    if (window.strides[axis] == 1 && grown == 0) return size;
-    fail(context, "the spatial size ", to_string(size),
-         " must be a number unless the result has the same size");
+    return window_positions(context, size,
+                            {.size = window.size[axis],
+                             .stride = window.strides[axis],
+                             .low = window.low[axis],
+                             .high = window.high[axis],
+                             .dilation = window.dilations[axis]});
   }
   if (size.size() > kMost) fail(context, "the spatial size ", size.size(), " is too large");
-  const int64_t room = size.size() + grown - 1;
+  const int64_t room = size.size() + window.low[axis] + window.high[axis] - window.extent(axis);
   if (room < 0) {
     fail(context, "a window of ", window.extent(axis), " does not fit into ", size.size(), " with padding ",
          window.low[axis], " and ", window.high[axis]);
@@ -42,6 +46,11 @@ Dim window_count(const InferContext& context, const Window& window, size_t axis,
 
 Shape windowed_shape(const InferContext& context, const Window& window, const Shape& x, const Dim& channels) {
   return {x[0], channels, window_count(context, window, 0, x[2]), window_count(context, window, 1, x[3])};
+}
+
+void require_static_picture(const InferContext& context, const Shape& x) {
+  if (!x[2].is_static() || !x[3].is_static())
+    fail(context, "height and width must be numbers, the input is ", to_string(x));
 }
 
 Ints spatial_sizes(const Shape& shape) { return {shape.size(2), shape.size(3)}; }

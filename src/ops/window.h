@@ -20,6 +20,8 @@ Dim window_count(const InferContext& context, const Window& window, size_t axis,
 // The result's shape [x[0], channels, rows, columns].
 Shape windowed_shape(const InferContext& context, const Window& window, const Shape& x, const Dim& channels);
 
+void require_static_picture(const InferContext& context, const Shape& x);  // [n, c, h, w]
+
 // The spatial sizes of a shape [n, c, height, width]; both static.
 Ints spatial_sizes(const Shape& shape);
 

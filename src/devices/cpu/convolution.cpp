@@ -1,0 +1,176 @@
+#include "devices/cpu/convolution.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "devices/cpu/convolution_shapes.h"
+#include "devices/cpu/fusion.h"
+#include "devices/cpu/post_ops.h"
+#include "ir/op.h"
+
+namespace temper::cpu {
+
+namespace {
+
+using dnnl::memory;
+
+bool all_of(const Ints& values, int64_t least, int64_t most) {
+  return std::all_of(values.begin(), values.end(), [&](int64_t v) { return v >= least && v <= most; });
+}
+
+constexpr int64_t kMost = INT32_MAX;
+
+}  // namespace
+
+std::optional<Convolution> convolution_of(const Graph& graph, const Node& node) {
+  const std::string_view name = node.op->name;
+  const auto shape = [&](size_t i) -> const Shape& { return graph.type(node.inputs[i]).shape; };
+  const Shape& result = node.outputs[0].shape;
+  Convolution conv{.dtype = node.outputs[0].dtype};
+  if (name == "conv2d" || name == "conv_general") {
+    conv.x = shape(0), conv.w = shape(1), conv.y = result;
+  } else if (name == "conv_input_grad") {
+    conv.x = result, conv.w = shape(1), conv.y = shape(0);
+  } else if (name == "conv_weight_grad") {
+    conv.x = shape(0), conv.w = result, conv.y = shape(1);
+  } else {
+    return std::nullopt;
+  }
+  const Attributes& attributes = node.attributes;
+  const bool general = name == "conv_general";
+  conv.strides = attributes.get<Ints>("strides");
+  conv.low = attributes.get<Ints>("low");
+  conv.high = attributes.get<Ints>("high");
+  conv.dilations = attributes.get<Ints>(general ? "w_dilation" : "dilations");
+  conv.groups = attributes.get<int64_t>("groups");
+  if (general &&
+      (!all_of(attributes.get<Ints>("x_dilation"), 1, 1) || attributes.get<int64_t>("batch_groups") != 1))
+    return std::nullopt;
+  const bool whole = conv.x.elements() > 0 && conv.w.elements() > 0 && conv.y.elements() > 0;
+  const bool small = all_of(conv.x.sizes(), 1, kMost) && all_of(conv.w.sizes(), 1, kMost);
+  const bool known = conv.dtype == DType::f32 || conv.dtype == DType::bf16 || conv.dtype == DType::f16;
+  if (!known || !whole || !small || conv.x.rank() < 3 || conv.x.rank() > 5) return std::nullopt;
+  if (!all_of(conv.low, 0, kMost) || !all_of(conv.high, 0, kMost)) return std::nullopt;
+  return conv;
+}
+
+ConvolutionShapes::ConvolutionShapes(const Convolution& conv)
+    : strides(conv.strides), low(conv.low), high(conv.high), groups(conv.groups) {
+  const memory::data_type type = *data_type(conv.dtype);
+  const int64_t order = channels_last(conv.x.rank());
+  for (const int64_t dilation : conv.dilations) dilations.push_back(dilation - 1);
+  x = descriptor(conv.dtype, conv.x, order);
+  y = descriptor(conv.dtype, conv.y, order);
+  memory::dims dims = dims_of(conv.w);
+  if (groups > 1) {
+    dims[0] /= groups;
+    dims.insert(dims.begin(), groups);
+  }
+  any_w = Descriptor(dims, type, memory::format_tag::any);
+}
+
+dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionShapes& shapes,
+                                                              const Descriptor& bias,
+                                                              const dnnl::primitive_attr& attributes) {
+  const auto kind = dnnl::prop_kind::forward_training;
+  const auto algorithm = dnnl::algorithm::convolution_direct;
+  if (bias.is_zero())
+    return {engine(),         kind,       algorithm,   shapes.x,   shapes.any_w, shapes.y, shapes.strides,
+            shapes.dilations, shapes.low, shapes.high, attributes, true};
+  return {engine(),         kind,       algorithm,   shapes.x,   shapes.any_w, bias, shapes.y, shapes.strides,
+          shapes.dilations, shapes.low, shapes.high, attributes, true};
+}
+
+int64_t best_weight_layout(const Convolution& conv, int threads) {
+  const TeamSize team(threads);
+  const ConvolutionShapes shapes(conv);
+  const auto description = forward_description(shapes, {}, user_scratchpad());
+  if (!description) return kRowMajor;
+  return layout_of(description.weights_desc(), conv.w.rank()).value_or(kRowMajor);
+}
+
+Descriptor weights_in_memory(const Convolution& conv, int64_t layout) {
+  const Descriptor given = descriptor(conv.dtype, conv.w, layout);
+  return conv.groups > 1 && given.get_ndims() == conv.w.rank() ? split_groups(given, conv.groups) : given;
+}
+
+namespace {
+
+// If the kernel wants other weights than those in memory, a reorder into scratch comes first.
+Binding bind_weights(const Descriptor& wanted, const Descriptor& present, int buffer, int scratch,
+                     std::vector<Step>& steps, ScratchPlan& plan) {
+  if (wanted == present) return {DNNL_ARG_WEIGHTS, wanted, buffer};
+  const int64_t offset = plan.take(static_cast<int64_t>(wanted.get_size()));
+  steps.push_back(reorder_step(present, buffer, 0, wanted, scratch, offset, scratch, plan));
+  return {DNNL_ARG_WEIGHTS, wanted, scratch, offset};
+}
+
+std::unique_ptr<Kernel> make_forward(const KernelRequest& request, const Convolution& conv) {
+  const Fusion fusion = read_fusion(request.graph, request.cluster);
+  const Node& node = request.graph.nodes()[static_cast<size_t>(fusion.node)];
+  const ConvolutionShapes shapes(conv);
+  const Slots slots(request);
+  dnnl::primitive_attr attributes = user_scratchpad();
+  std::vector<Binding> bindings = bind_posts(attributes, fusion, shapes.y, request);
+  Descriptor bias;
+  if (fusion.bias) {
+    bias = Descriptor({conv.w.size(0)}, *data_type(conv.dtype), memory::format_tag::a);
+    bindings.push_back({DNNL_ARG_BIAS, bias, position(request.inputs, fusion.bias)});
+  }
+  const auto description = forward_description(shapes, bias, attributes);
+  if (!description) return nullptr;
+  std::vector<Step> steps;
+  ScratchPlan scratch;
+  const int w = position(request.inputs, node.inputs[1]);
+  bindings.push_back(bind_weights(description.weights_desc(),
+                                  weights_in_memory(conv, request.input_layouts[static_cast<size_t>(w)]), w,
+                                  slots.scratch, steps, scratch));
+  bindings.push_back({DNNL_ARG_SRC, shapes.x, position(request.inputs, node.inputs[0])});
+  bindings.push_back({DNNL_ARG_DST, shapes.y, slots.output});
+  const Descriptor own = description.scratchpad_desc();
+  bindings.push_back(
+      {DNNL_ARG_SCRATCHPAD, own, slots.scratch, scratch.take(static_cast<int64_t>(own.get_size()))});
+  steps.push_back({dnnl::convolution_forward(description), std::move(bindings)});
+  return std::make_unique<StepKernel>(std::move(steps), scratch.bytes());
+}
+
+std::unique_ptr<Kernel> make_input_gradient(const KernelRequest& request, const Convolution& conv) {
+  const Node& node = request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])];
+  const ConvolutionShapes shapes(conv);
+  const Slots slots(request);
+  const auto hint = forward_description(shapes, {}, user_scratchpad());
+  if (!hint) return nullptr;
+  const dnnl::convolution_backward_data::primitive_desc description(
+      engine(), dnnl::algorithm::convolution_direct, shapes.x, shapes.any_w, shapes.y, shapes.strides,
+      shapes.dilations, shapes.low, shapes.high, hint, user_scratchpad(), true);
+  if (!description) return nullptr;
+  std::vector<Step> steps;
+  ScratchPlan scratch;
+  const int w = position(request.inputs, node.inputs[1]);
+  std::vector<Binding> bindings{
+      bind_weights(description.weights_desc(),
+                   weights_in_memory(conv, request.input_layouts[static_cast<size_t>(w)]), w, slots.scratch,
+                   steps, scratch),
+      {DNNL_ARG_DIFF_DST, shapes.y, position(request.inputs, node.inputs[0])},
+      {DNNL_ARG_DIFF_SRC, shapes.x, slots.output}};
+  const Descriptor own = description.scratchpad_desc();
+  bindings.push_back(
+      {DNNL_ARG_SCRATCHPAD, own, slots.scratch, scratch.take(static_cast<int64_t>(own.get_size()))});
+  steps.push_back({dnnl::convolution_backward_data(description), std::move(bindings)});
+  return std::make_unique<StepKernel>(std::move(steps), scratch.bytes());
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_convolution(const KernelRequest& request, bool deterministic) {
+  const Node& node = request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])];
+  const std::optional<Convolution> conv = convolution_of(request.graph, node);
+  if (!conv) return nullptr;
+  const TeamSize team(request.threads);
+  const std::string_view name = node.op->name;
+  if (name == "conv_input_grad") return make_input_gradient(request, *conv);
+  if (name == "conv_weight_grad") return make_weight_gradient(request, *conv, deterministic);
+  return make_forward(request, *conv);
+}
+
+}  // namespace temper::cpu

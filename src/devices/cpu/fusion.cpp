@@ -1,0 +1,138 @@
+#include "devices/cpu/fusion.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/check.h"
+#include "devices/cpu/contract.h"
+#include "ir/op.h"
+
+namespace temper::cpu {
+
+namespace {
+
+bool is(const Node& node, std::string_view name) { return node.op->name == name; }
+
+// The number that every element of `value` is, if it is such a constant.
+std::optional<double> uniform_constant(const Graph& graph, Value value) {
+  const Node* node = &graph.node(value);
+  while (is(*node, "broadcast_in_dim") || is(*node, "reshape")) node = &graph.node(node->inputs[0]);
+  if (!is(*node, "constant") || node->outputs[0].shape.elements() != 1) return std::nullopt;
+  return to_doubles(node->attributes.get<Tensor>("value"))[0];
+}
+
+// Where `value` repeats one number per channel: the tensor that holds them.
+Value per_channel(const Graph& graph, Value value, int channel_axis) {
+  const Node& node = graph.node(value);
+  if (!is(node, "broadcast_in_dim")) return {};
+  const Shape& from = graph.type(node.inputs[0]).shape;
+  const Ints& axes = node.attributes.get<Ints>("axes");
+  const int64_t channels = node.outputs[0].shape.size(channel_axis);
+  if (from.elements() != channels) return {};
+  for (int i = 0; i < from.rank(); ++i)
+    if (from.size(i) != 1 && axes[static_cast<size_t>(i)] != channel_axis) return {};
+  return node.inputs[0];
+}
+
+bool takes_posts(const Node& node) {
+  return contracts(node.outputs[0].dtype) && is_float(node.outputs[0].dtype) &&
+         (is(node, "conv2d") || is(node, "dot_general"));
+}
+
+bool extend_add(Fusion& fusion, const Graph& graph, Value other) {
+  const Node& root = graph.nodes()[static_cast<size_t>(fusion.node)];
+  const Type& type = root.outputs[0];
+  const int channel_axis = is(root, "conv2d") ? 1 : type.shape.rank() - 1;
+  const bool has_bias = fusion.bias || (is(root, "conv2d") && root.inputs.size() > 2 && root.inputs[2]);
+  if (!has_bias && fusion.posts.empty() && channel_axis >= 0) {
+    if (const Value bias = per_channel(graph, other, channel_axis)) return fusion.bias = bias, true;
+  }
+  if (graph.type(other) != type || uniform_constant(graph, other) ||
+      is(graph.node(other), "broadcast_in_dim"))
+    return false;
+  fusion.posts.push_back({.kind = PostOp::add, .operand = other});
+  return true;
+}
+
+bool extend_bound(Fusion& fusion, bool is_max, double bound) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  PostOp* last = fusion.posts.empty() ? nullptr : &fusion.posts.back();
+  if (is_max) {
+    fusion.posts.push_back(bound == 0 ? PostOp{.kind = PostOp::relu}
+                                      : PostOp{.kind = PostOp::clip, .low = bound, .high = kInfinity});
+  } else if (last && last->kind == PostOp::relu && bound >= 0) {
+    *last = {.kind = PostOp::clip, .low = 0, .high = bound};
+  } else if (last && last->kind == PostOp::clip && last->high == kInfinity && bound >= last->low) {
+    last->high = bound;
+  } else {
+    fusion.posts.push_back({.kind = PostOp::clip, .low = -kInfinity, .high = bound});
+  }
+  return true;
+}
+
+// Takes `node`, a reader of fusion.result, into the kernel if it can.
+bool extend(Fusion& fusion, const Graph& graph, int index) {
+  const Node& node = graph.nodes()[static_cast<size_t>(index)];
+  bool taken = false;
+  if (is(node, "sigmoid") || is(node, "tanh")) {
+    fusion.posts.push_back({.kind = is(node, "tanh") ? PostOp::tanh : PostOp::sigmoid});
+    taken = true;
+  } else if (is(node, "add") || is(node, "max") || is(node, "min")) {
+    const Value a = node.inputs[0], b = node.inputs[1];
+    if (a == b) return false;
+    const Value other = a == fusion.result ? b : a;
+    if (is(node, "add")) {
+      taken = extend_add(fusion, graph, other);
+    } else if (const auto bound = uniform_constant(graph, other)) {
+      taken = extend_bound(fusion, is(node, "max"), *bound);
+    }
+  }
+  if (taken) fusion.result = {index, 0};
+  return taken;
+}
+
+}  // namespace
+
+bool is_contraction(const Node& node) {
+  return is(node, "dot_general") || is(node, "conv_general") || is(node, "conv2d") ||
+         is(node, "conv_input_grad") || is(node, "conv_weight_grad");
+}
+
+Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& users,
+                     const std::vector<bool>& is_output, int node) {
+  const Node& root = graph.nodes()[static_cast<size_t>(node)];
+  Cluster cluster{.nodes = {node}, .kind = std::string(root.op->name)};
+  if (!takes_posts(root)) return cluster;
+  Fusion fusion{.node = node, .result = {node, 0}};
+  for (int last = node;
+       users[static_cast<size_t>(last)].size() == 1 && !is_output[static_cast<size_t>(last)];) {
+    const int next = users[static_cast<size_t>(last)][0];
+    if (!extend(fusion, graph, next)) break;
+    cluster.nodes.push_back(next);
+    cluster.kind += concat("+", graph.nodes()[static_cast<size_t>(next)].op->name);
+    last = next;
+  }
+  return cluster;
+}
+
+Fusion read_fusion(const Graph& graph, const Cluster& cluster) {
+  Fusion fusion{.node = cluster.nodes[0], .result = {cluster.nodes[0], 0}};
+  const Node& root = graph.nodes()[static_cast<size_t>(fusion.node)];
+  for (size_t i = 1; i < cluster.nodes.size(); ++i)
+    TEMPER_CHECK(extend(fusion, graph, cluster.nodes[i]), graph.describe(cluster.nodes[i]));
+  if (is(root, "conv2d") && root.inputs.size() > 2 && root.inputs[2]) fusion.bias = root.inputs[2];
+  return fusion;
+}
+
+std::vector<Value> inputs_of(const Graph& graph, const Fusion& fusion) {
+  std::vector<Value> inputs;
+  const auto add = [&](Value value) {
+    if (value && std::find(inputs.begin(), inputs.end(), value) == inputs.end()) inputs.push_back(value);
+  };
+  for (const Value input : graph.nodes()[static_cast<size_t>(fusion.node)].inputs) add(input);
+  add(fusion.bias);
+  for (const PostOp& post : fusion.posts) add(post.operand);
+  return inputs;
+}
+
+}  // namespace temper::cpu

@@ -1,0 +1,30 @@
+#pragma once
+// What may follow a contraction inside its own kernel: a bias, activations, sums.
+#include "devices/cpu/kernel.h"
+
+namespace temper::cpu {
+
+struct PostOp {
+  enum Kind { relu, clip, sigmoid, tanh, add } kind;
+  double low = 0, high = 0;  // clip
+  Value operand;             // add: of the result's type
+};
+
+struct Fusion {
+  int node = -1;  // the contraction
+  Value bias;     // one value per channel; none: no bias
+  std::vector<PostOp> posts;
+  Value result;  // of the last node
+};
+
+bool is_contraction(const Node& node);  // dot_general, conv_general, conv2d and its gradients
+
+// The contraction with every map after it that one kernel can take in: those whose operand is read nowhere
+// else. `users` as by temper::users; `is_output[node]` marks nodes whose values leave the graph.
+Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& users,
+                     const std::vector<bool>& is_output, int node);
+
+Fusion read_fusion(const Graph& graph, const Cluster& cluster);  // of a cluster that has a contraction
+std::vector<Value> inputs_of(const Graph& graph, const Fusion& fusion);  // each once
+
+}  // namespace temper::cpu

@@ -1,0 +1,85 @@
+#include "devices/cpu/launches.h"
+
+#include "base/check.h"
+#include "devices/cpu/contract.h"
+#include "devices/cpu/convolution.h"
+#include "devices/cpu/fusion.h"
+#include "devices/cpu/matmul.h"
+#include "ir/op.h"
+
+namespace temper::cpu {
+
+namespace {
+
+Placement all_row_major(const Operands& operands) {
+  return {Ints(operands.inputs.size(), kRowMajor), Ints(operands.outputs.size(), kRowMajor)};
+}
+
+// Activations channels-last, weights where they are.
+Placement around_convolution(const Graph& graph, const Node& node, const Operands& operands,
+                             const Layouts& layouts, const std::function<int64_t(Value)>& present) {
+  Placement placement;
+  const int rank = node.outputs[0].shape.rank();
+  const bool makes_weights = node.op->name == "conv_weight_grad";
+  for (const Value input : operands.inputs) {
+    const bool is_weights = !makes_weights && input == node.inputs[1];
+    const bool is_activation = !is_weights && graph.type(input).shape.rank() == rank;
+    placement.inputs.push_back(is_weights ? present(input) : is_activation ? channels_last(rank) : kRowMajor);
+  }
+  for (const Value output : operands.outputs)
+    placement.outputs.push_back(makes_weights ? layouts.of(output) : channels_last(rank));
+  return placement;
+}
+
+// Operands where they are if matmul can read them so.
+Placement around_dot(const Graph& graph, const Node& node, const Operands& operands,
+                     const std::function<int64_t(Value)>& present) {
+  Placement placement = all_row_major(operands);
+  const Value x = node.inputs[0], y = node.inputs[1];
+  const DotLayouts chosen = dot_layouts(graph, node, present(x), present(y));
+  for (size_t i = 0; i < operands.inputs.size(); ++i) {
+    if (operands.inputs[i] == x) placement.inputs[i] = chosen.x;
+    if (operands.inputs[i] == y) placement.inputs[i] = chosen.y;
+  }
+  return placement;
+}
+
+Placement around_cluster(const Graph& graph, const Cluster& cluster, const Operands& operands,
+                         const Layouts& layouts) {
+  const int64_t chosen = cluster_layout(graph, cluster, operands, layouts);
+  Placement placement;
+  for (const Value input : operands.inputs)
+    placement.inputs.push_back(operand_layout(graph, operands, input, chosen));
+  for (const Value output : operands.outputs)
+    placement.outputs.push_back(operand_layout(graph, operands, output, chosen));
+  return placement;
+}
+
+}  // namespace
+
+LaunchKernel make_launch(const Graph& graph, const Cluster& cluster, const Operands& operands,
+                         const Layouts& layouts, const std::function<int64_t(Value)>& present,
+                         const CompileOptions& options) {
+  const Node& root = graph.nodes()[static_cast<size_t>(cluster.nodes[0])];
+  const auto request = [&](const Placement& placement) {
+    return KernelRequest{
+        graph,          cluster, operands.inputs, operands.outputs, placement.inputs, placement.outputs,
+        options.threads};
+  };
+  if (!is_contraction(root)) {
+    Placement placement = around_cluster(graph, cluster, operands, layouts);
+    return {make_kernel(request(placement)), std::move(placement)};
+  }
+  if (root.op->name == "dot_general") {
+    Placement placement = around_dot(graph, root, operands, present);
+    if (auto kernel = make_matmul(request(placement))) return {std::move(kernel), std::move(placement)};
+  } else if (convolution_of(graph, root)) {
+    Placement placement = around_convolution(graph, root, operands, layouts, present);
+    if (auto kernel = make_convolution(request(placement), options.deterministic))
+      return {std::move(kernel), std::move(placement)};
+  }
+  Placement placement = all_row_major(operands);
+  return {make_contraction(request(placement)), std::move(placement)};
+}
+
+}  // namespace temper::cpu

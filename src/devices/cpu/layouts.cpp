@@ -1,0 +1,195 @@
+#include "devices/cpu/layouts.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/check.h"
+#include "devices/cpu/convolution.h"
+#include "devices/cpu/fusion.h"
+#include "ir/op.h"
+
+namespace temper::cpu {
+
+namespace {
+
+// Values that should share a layout.
+class Classes {
+ public:
+  explicit Classes(int count) : parent_(static_cast<size_t>(count)), vote_(static_cast<size_t>(count)) {
+    std::iota(parent_.begin(), parent_.end(), 0);
+  }
+  size_t find(int i) {
+    while (parent_[static_cast<size_t>(i)] != i) {
+      parent_[static_cast<size_t>(i)] = parent_[static_cast<size_t>(parent_[static_cast<size_t>(i)])];
+      i = parent_[static_cast<size_t>(i)];
+    }
+    return static_cast<size_t>(i);
+  }
+  // Classes that already want different things stay apart.
+  void join(int a, int b) {
+    const size_t x = find(a), y = find(b);
+    if (x == y || (vote_[x] && vote_[y] && vote_[x] != vote_[y])) return;
+    if (!vote_[y]) vote_[y] = vote_[x];
+    parent_[x] = static_cast<int>(y);
+  }
+  void vote(int i, int64_t layout) {
+    std::optional<int64_t>& vote = vote_[find(i)];
+    if (!vote) vote = layout;
+  }
+  std::optional<int64_t> vote(int i) { return vote_[find(i)]; }
+
+ private:
+  std::vector<int> parent_;
+  std::vector<std::optional<int64_t>> vote_;
+};
+
+bool all_of_one_shape(const Graph& graph, const Operands& operands) {
+  const Shape& shape = graph.type(operands.outputs[0]).shape;
+  const auto fits = [&](Value value) {
+    return graph.type(value).shape == shape || graph.type(value).shape.elements() == 1;
+  };
+  return std::all_of(operands.inputs.begin(), operands.inputs.end(), fits) &&
+         std::all_of(operands.outputs.begin(), operands.outputs.end(), fits);
+}
+
+int highest_rank(const Graph& graph, const Operands& operands) {
+  int rank = 0;
+  for (const auto* values : {&operands.inputs, &operands.outputs})
+    for (const Value value : *values) rank = std::max(rank, graph.type(value).shape.rank());
+  return rank;
+}
+
+class Chooser {
+ public:
+  Chooser(const Graph& graph, std::span<const Cluster> clusters, std::span<const Operands> operands,
+          const std::vector<int>& first, int threads)
+      : graph_(graph),
+        clusters_(clusters),
+        operands_(operands),
+        first_(first),
+        threads_(threads),
+        classes_(first.back()) {}
+
+  std::vector<int64_t> choose() {
+    join_what_is_one_memory();
+    join_maps();
+    for (const Cluster& cluster : clusters_)
+      vote_weights(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
+    for (size_t i = 0; i < clusters_.size(); ++i) vote_activations(clusters_[i], operands_[i]);
+    join_permuted();
+    std::vector<int64_t> layout;
+    for (int i = 0; i < first_.back(); ++i) layout.push_back(classes_.vote(i).value_or(kRowMajor));
+    return layout;
+  }
+
+ private:
+  int id(Value value) const { return first_[static_cast<size_t>(value.node)] + value.index; }
+
+  void join_what_is_one_memory() {
+    for (const Donation& donation : graph_.donations)
+      classes_.join(id(graph_.inputs[static_cast<size_t>(donation.input)].value),
+                    id(graph_.outputs[static_cast<size_t>(donation.output)].value));
+    for (int i = 0; i < graph_.size(); ++i) {
+      const Node& node = graph_.nodes()[static_cast<size_t>(i)];
+      const std::string_view name = node.op->name;
+      if (name == "bitcast" || name == "barrier" || name == "all_reduce")
+        classes_.join(id(node.inputs[0]), id({i, 0}));
+    }
+  }
+
+  void join_maps() {
+    for (size_t i = 0; i < clusters_.size(); ++i) {
+      if (is_ours(clusters_[i]) || operands_[i].outputs.empty()) continue;
+      if (accepts(graph_, clusters_[i]) == Accepts::any && all_of_one_shape(graph_, operands_[i]))
+        join_all(operands_[i], [&](Value value) { return graph_.type(value).shape.elements() > 1; });
+    }
+  }
+
+  void join_permuted() {
+    for (size_t i = 0; i < clusters_.size(); ++i) {
+      if (is_ours(clusters_[i]) || accepts(graph_, clusters_[i]) == Accepts::row_major) continue;
+      const int rank = highest_rank(graph_, operands_[i]);
+      if (rank < 3) continue;
+      join_all(operands_[i], [&](Value value) {
+        const auto vote = classes_.vote(id(value));
+        return graph_.type(value).shape.rank() == rank && (!vote || is_permutation(*vote));
+      });
+    }
+  }
+
+  template <class Wanted>
+  void join_all(const Operands& operands, Wanted wanted) {
+    Value first;
+    for (const auto* values : {&operands.outputs, &operands.inputs})
+      for (const Value value : *values) {
+        if (!wanted(value)) continue;
+        if (first) classes_.join(id(first), id(value));
+        if (!first) first = value;
+      }
+  }
+
+  // Weights that come from outside are stored as the forward convolution wants them.
+  void vote_weights(const Node& node) {
+    if (node.op->name != "conv2d" && node.op->name != "conv_general") return;
+    if (!is_leaf(graph_.node(node.inputs[1]))) return;
+    if (const auto convolution = convolution_of(graph_, node))
+      classes_.vote(id(node.inputs[1]), best_weight_layout(*convolution, threads_));
+  }
+
+  void vote_activations(const Cluster& cluster, const Operands& operands) {
+    const Node& node = graph_.nodes()[static_cast<size_t>(cluster.nodes[0])];
+    if (!convolution_of(graph_, node)) return;
+    const std::string_view name = node.op->name;
+    const auto vote = [&](Value value) {
+      classes_.vote(id(value), channels_last(graph_.type(value).shape.rank()));
+    };
+    vote(node.inputs[0]);
+    if (name == "conv_weight_grad") return vote(node.inputs[1]);
+    for (const Value output : operands.outputs) vote(output);
+    for (const Value input : operands.inputs)
+      if (graph_.type(input) == node.outputs[0] && input != node.inputs[1]) vote(input);
+  }
+
+  bool is_ours(const Cluster& cluster) const {
+    return is_contraction(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
+  }
+
+  const Graph& graph_;
+  std::span<const Cluster> clusters_;
+  std::span<const Operands> operands_;
+  const std::vector<int>& first_;
+  int threads_;
+  Classes classes_;
+};
+
+}  // namespace
+
+Layouts::Layouts(const Graph& graph, std::span<const Cluster> clusters, std::span<const Operands> operands,
+                 int threads) {
+  first_.push_back(0);
+  for (const Node& node : graph.nodes())
+    first_.push_back(first_.back() + static_cast<int>(node.outputs.size()));
+  layout_ = Chooser(graph, clusters, operands, first_, threads).choose();
+}
+
+int64_t cluster_layout(const Graph& graph, const Cluster& cluster, const Operands& operands,
+                       const Layouts& layouts) {
+  const Accepts accepted = accepts(graph, cluster);
+  if (accepted == Accepts::row_major) return kRowMajor;
+  const int rank = highest_rank(graph, operands);
+  if (accepted == Accepts::any && all_of_one_shape(graph, operands)) return layouts.of(operands.outputs[0]);
+  if (rank < 3) return kRowMajor;
+  for (const auto* values : {&operands.outputs, &operands.inputs})
+    for (const Value value : *values)
+      if (graph.type(value).shape.rank() == rank)
+        return is_permutation(layouts.of(value)) ? layouts.of(value) : kRowMajor;
+  return kRowMajor;
+}
+
+int64_t operand_layout(const Graph& graph, const Operands& operands, Value value, int64_t chosen) {
+  const Shape& shape = graph.type(value).shape;
+  if (shape.rank() != highest_rank(graph, operands)) return kRowMajor;
+  return is_permutation(chosen) || shape.elements() > 1 ? chosen : kRowMajor;
+}
+
+}  // namespace temper::cpu

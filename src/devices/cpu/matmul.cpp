@@ -1,0 +1,174 @@
+#include "devices/cpu/matmul.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "devices/cpu/fusion.h"
+#include "devices/cpu/post_ops.h"
+#include "ir/op.h"
+
+namespace temper::cpu {
+
+namespace {
+
+using dnnl::memory;
+
+struct Extent {
+  int64_t size = 1, stride = 0;
+};
+
+// Several axes as one, if they follow each other in memory in this order.
+std::optional<Extent> collapse(const Shape& shape, const Ints& steps, const Ints& axes) {
+  Extent whole;
+  bool first = true;
+  for (size_t i = axes.size(); i-- > 0;) {
+    const int axis = static_cast<int>(axes[i]);
+    const int64_t size = shape.size(axis), stride = steps[static_cast<size_t>(axis)];
+    if (size == 1) continue;
+    if (first) {
+      whole.stride = stride;
+    } else if (stride != whole.stride * whole.size) {
+      return std::nullopt;
+    }
+    whole.size *= size;
+    first = false;
+  }
+  return whole;
+}
+
+Ints free_axes(int rank, const Ints& batch, const Ints& contract) {
+  Ints free;
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    const auto in = [&](const Ints& axes) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); };
+    if (!in(batch) && !in(contract)) free.push_back(axis);
+  }
+  return free;
+}
+
+// One operand as [batch..., rows, columns] with strides; none if that takes a copy.
+struct Matrix {
+  memory::dims sizes, strides;
+};
+std::optional<Matrix> matrix(const Shape& shape, int64_t layout, const Ints& batch, const Ints& rows,
+                             const Ints& columns) {
+  if (!is_permutation(layout)) return std::nullopt;
+  const Ints steps = strides(shape, layout);
+  std::optional<Extent> row = collapse(shape, steps, rows), column = collapse(shape, steps, columns);
+  if (!row || !column) return std::nullopt;
+  // The stride of an axis of size 1 is free: choose it so that one of the two is dense.
+  if (column->size == 1) column->stride = 1;
+  if (row->size == 1) row->stride = column->stride == 1 ? column->size : 1;
+  if (column->size == 1 && row->stride == 0) row->stride = 1;
+  if (row->stride != 1 && column->stride != 1) return std::nullopt;
+  Matrix result;
+  for (const int64_t axis : batch) {
+    result.sizes.push_back(shape.size(static_cast<int>(axis)));
+    result.strides.push_back(steps[static_cast<size_t>(axis)]);
+  }
+  result.sizes.insert(result.sizes.end(), {row->size, column->size});
+  result.strides.insert(result.strides.end(), {row->stride, column->stride});
+  return result;
+}
+
+struct Dot {
+  Dot(const Graph& graph, const Node& node)
+      : x(graph.type(node.inputs[0])),
+        y(graph.type(node.inputs[1])),
+        x_batch(node.attributes.get<Ints>("x_batch")),
+        y_batch(node.attributes.get<Ints>("y_batch")),
+        x_contract(node.attributes.get<Ints>("x_contract")),
+        y_contract(node.attributes.get<Ints>("y_contract")),
+        x_free(free_axes(x.shape.rank(), x_batch, x_contract)),
+        y_free(free_axes(y.shape.rank(), y_batch, y_contract)) {}
+
+  std::optional<Matrix> x_matrix(int64_t layout) const {
+    return matrix(x.shape, layout, x_batch, x_free, x_contract);
+  }
+  std::optional<Matrix> y_matrix(int64_t layout) const {
+    return matrix(y.shape, layout, y_batch, y_contract, y_free);
+  }
+
+  const Type &x, &y;
+  const Ints &x_batch, &y_batch, &x_contract, &y_contract;
+  Ints x_free, y_free;
+};
+
+Descriptor describe(DType dtype, const Matrix& matrix) {
+  return {matrix.sizes, *data_type(dtype), matrix.strides};
+}
+
+// The layout that has these axes in this order; row-major if there are too many.
+int64_t in_order(const Shape& shape, const Ints& batch, const Ints& rows, const Ints& columns) {
+  if (shape.rank() > Layout::kMaxRank) return kRowMajor;
+  Layout layout{.rank = shape.rank()};
+  size_t next = 0;
+  for (const Ints* axes : {&batch, &rows, &columns})
+    for (const int64_t axis : *axes) layout.order[next++] = static_cast<int>(axis);
+  return *encode(layout);
+}
+
+Matrix dense(const memory::dims& sizes) {
+  Matrix result{sizes, memory::dims(sizes.size())};
+  int64_t step = 1;
+  for (size_t i = sizes.size(); i-- > 0;) result.strides[i] = step, step *= sizes[i];
+  return result;
+}
+
+}  // namespace
+
+bool onednn_multiplies(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16;
+}
+
+DotLayouts dot_layouts(const Graph& graph, const Node& node, int64_t x_present, int64_t y_present) {
+  const Dot dot(graph, node);
+  return {
+      dot.x_matrix(x_present) ? x_present : in_order(dot.x.shape, dot.x_batch, dot.x_free, dot.x_contract),
+      dot.y_matrix(y_present) ? y_present : in_order(dot.y.shape, dot.y_batch, dot.y_contract, dot.y_free)};
+}
+
+std::unique_ptr<Kernel> make_matmul(const KernelRequest& request) {
+  const Fusion fusion = read_fusion(request.graph, request.cluster);
+  const Node& node = request.graph.nodes()[static_cast<size_t>(fusion.node)];
+  const Dot dot(request.graph, node);
+  const DType dtype = node.outputs[0].dtype;
+  const bool empty = dot.x.shape.elements() == 0 || dot.y.shape.elements() == 0;
+  if (!onednn_multiplies(dtype) || dot.x.dtype != dtype || empty) return nullptr;
+  const int x_slot = position(request.inputs, node.inputs[0]),
+            y_slot = position(request.inputs, node.inputs[1]);
+  const auto x = dot.x_matrix(request.input_layouts[static_cast<size_t>(x_slot)]);
+  const auto y = dot.y_matrix(request.input_layouts[static_cast<size_t>(y_slot)]);
+  if (!x || !y || x->sizes.size() > DNNL_MAX_NDIMS) return nullptr;
+  memory::dims sizes = x->sizes;
+  sizes.back() = y->sizes.back();
+
+  const TeamSize team(request.threads);
+  const Slots slots(request);
+  const Descriptor result = describe(dtype, dense(sizes));
+  dnnl::primitive_attr attributes = user_scratchpad();
+  std::vector<Binding> bindings = bind_posts(attributes, fusion, result, request);
+  Descriptor bias;
+  if (fusion.bias) {
+    memory::dims ones(sizes.size(), 1);
+    ones.back() = sizes.back();
+    bias = describe(dtype, dense(ones));
+    bindings.push_back({DNNL_ARG_BIAS, bias, position(request.inputs, fusion.bias)});
+  }
+  const Descriptor left = describe(dtype, *x), right = describe(dtype, *y);
+  const auto description =
+      fusion.bias ? dnnl::matmul::primitive_desc(engine(), left, right, bias, result, attributes, true)
+                  : dnnl::matmul::primitive_desc(engine(), left, right, result, attributes, true);
+  if (!description) return nullptr;
+  ScratchPlan scratch;
+  const Descriptor own = description.scratchpad_desc();
+  bindings.push_back({DNNL_ARG_SRC, left, x_slot});
+  bindings.push_back({DNNL_ARG_WEIGHTS, right, y_slot});
+  bindings.push_back({DNNL_ARG_DST, result, slots.output});
+  bindings.push_back(
+      {DNNL_ARG_SCRATCHPAD, own, slots.scratch, scratch.take(static_cast<int64_t>(own.get_size()))});
+  std::vector<Step> steps;
+  steps.push_back({dnnl::matmul(description), std::move(bindings)});
+  return std::make_unique<StepKernel>(std::move(steps), scratch.bytes());
+}
+
+}  // namespace temper::cpu

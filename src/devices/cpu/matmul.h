@@ -1,0 +1,19 @@
+#pragma once
+// dot_general through oneDNN's matmul: transposes are strides, batch axes stay axes.
+#include "devices/cpu/kernel.h"
+
+namespace temper::cpu {
+
+// The layouts in which matmul reads the operands: the present ones if it can, else an order of axes that
+// suits it.
+struct DotLayouts {
+  int64_t x, y;
+};
+DotLayouts dot_layouts(const Graph& graph, const Node& dot, int64_t x_present, int64_t y_present);
+
+bool onednn_multiplies(DType dtype);
+
+// Null if oneDNN has no kernel for it. The result and what is added to it are row-major.
+std::unique_ptr<Kernel> make_matmul(const KernelRequest& request);
+
+}  // namespace temper::cpu

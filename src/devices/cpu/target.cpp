@@ -1,0 +1,67 @@
+// What the processor has kernels for, and how a graph becomes a Program.
+#include "base/check.h"
+#include "devices/cpu/contract.h"
+#include "devices/cpu/convolution.h"
+#include "devices/cpu/cpu.h"
+#include "devices/cpu/fusion.h"
+#include "devices/cpu/matmul.h"
+#include "devices/cpu/plan.h"
+#include "ir/op.h"
+
+namespace temper::cpu {
+
+namespace {
+
+Claim claim_contraction(const Graph& graph, const Node& node) {
+  const DType dtype = node.outputs[0].dtype;
+  if (!contracts(dtype) || graph.type(node.inputs[0]).dtype != dtype)
+    return {Claim::refuse, concat("no contraction of ", to_string(graph.type(node.inputs[0]).dtype), " to ",
+                                  to_string(dtype))};
+  const bool is_dot = node.op->name == "dot_general";
+  if (is_dot ? onednn_multiplies(dtype) : convolution_of(graph, node).has_value())
+    return {Claim::kernel, is_dot ? "oneDNN matmul" : "oneDNN convolution"};
+  return {Claim::kernel, "plain loops"};
+}
+
+Claim claim(const TargetFacts&, const Graph& graph, const Node& node) {
+  for (const Type& type : node.outputs)
+    if (!type.shape.is_static())
+      return {Claim::refuse, concat("the shape ", to_string(type.shape), " is not fixed")};
+  if (is_leaf(node)) return {Claim::kernel, "memory"};
+  if (is_alias(graph, node)) {
+    if (node.op->name == "transpose" && is_packed(node.outputs[0].dtype))
+      return {Claim::refuse, concat("no transpose of ", to_string(node.outputs[0].dtype))};
+    return {Claim::kernel, "memory"};
+  }
+  if (is_contraction(node)) return claim_contraction(graph, node);
+  return claim_kernel(graph, node);
+}
+
+Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptions& options) {
+  Program program{.target = "cpu", .graph = graph, .donations = graph.donations, .options = options};
+  if (program.options.threads <= 0) program.options.threads = facts.threads;
+  program.clusters = make_clusters(graph);
+  const std::vector<Operands> operands = operands_of(graph, program.clusters);
+  const Layouts layouts(graph, program.clusters, operands, program.options.threads);
+  const Signature seen = signature(graph, layouts);
+  program.inputs = seen.inputs;
+  program.outputs = seen.outputs;
+  const Plan plan = make_plan(graph, seen, program.options);
+  program.memory.temporaries = plan.arena_bytes;
+  for (const Argument& input : seen.inputs) program.memory.arguments += byte_size(input.type);
+  for (const Argument& output : seen.outputs) program.memory.outputs += byte_size(output.type);
+  if (options.memory_limit > 0 && plan.arena_bytes > options.memory_limit)
+    throw Error(ErrorKind::exhausted,
+                concat("the program needs ", plan.arena_bytes, " bytes of temporaries, the limit is ",
+                       options.memory_limit, "; use a smaller batch"));
+  return program;
+}
+
+}  // namespace
+
+const Target& cpu_target() {
+  static const Target target{.name = "cpu", .claim = claim, .compile = compile};
+  return target;
+}
+
+}  // namespace temper::cpu
