@@ -178,11 +178,13 @@ static std::vector<Value> vjp_batch_norm_train(Builder& b, const VjpContext& con
   return grads;
 }
 
+namespace {
 struct Case {
   std::string_view name;
   Ints x;
   DType dtype = DType::f32;
 };
+}  // namespace
 
 static const std::vector<Case>& cases() {
   static const std::vector<Case> kCases{

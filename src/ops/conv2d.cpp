@@ -178,12 +178,14 @@ static std::vector<Value> vjp_weight_grad(Builder& b, const VjpContext& context)
   return grads;
 }
 
+namespace {
 struct Case {
   std::string_view name;
   Ints x, w, y;
   Conv2d conv;
   DType dtype = DType::f32;
 };
+}  // namespace
 
 static const std::vector<Case>& cases() {
   static const std::vector<Case> kCases{

@@ -131,12 +131,14 @@ static std::vector<Value> vjp_layer_norm(Builder& b, const VjpContext& context) 
   return grads;
 }
 
+namespace {
 struct Case {
   std::string_view name;
   Ints x;
   int64_t axis;
   DType dtype = DType::f32;
 };
+}  // namespace
 
 static const std::vector<Case>& cases() {
   static const std::vector<Case> kCases{{"rows", {6, 16}, 1},           {"odd width", {2, 3, 33}, 2},

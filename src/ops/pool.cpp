@@ -208,12 +208,14 @@ static std::vector<Value> vjp_avg_pool_grad(Builder& b, const VjpContext& contex
   return {avg_pool(b, context.cotangents[0], pool_of(attributes), attributes.get<bool>("count_padding"))};
 }
 
+namespace {
 struct Case {
   std::string_view name;
   Ints x, y;
   Pool2d pool;
   DType dtype = DType::f32;
 };
+}  // namespace
 
 static const std::vector<Case>& cases() {
   static const std::vector<Case> kCases{
