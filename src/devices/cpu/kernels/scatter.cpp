@@ -23,65 +23,36 @@ struct Min { template <class T> static T apply(T x, T y) { return x != x ? x : x
 struct Scatter {
   Operand x, indices, updates, y;
   IndexSpace space;
-  std::vector<int> component_window;   // the window axis that a start component moves, -1: none
-  std::vector<int64_t> window_limits;  // sizes of the operand's axes, by window axis
-  bool separate = true;                // windows with unequal starts never overlap
+  bool separate = true;  // windows with unequal starts never overlap
 };
 
-constexpr size_t kMaxWindowAxes = 16;
-
-// Where a window lands in the operand.
-struct Landing {
-  int64_t base = 0;                             // of its first element
-  std::array<int64_t, kMaxWindowAxes> first{};  // coordinate of its first element, by window axis
-  bool whole = true;                            // every element is inside
-  bool outside = false;                         // none is
-};
-
-Landing land(const Scatter& s, const void* indices, int64_t number) {
+// Where a window's first element lands in the operand; negative if the window does not fit as a whole.
+int64_t landing(const Scatter& s, const void* indices, int64_t number) {
   const IndexSpace& space = s.space;
-  Landing landing;
   const int64_t at = space.index_offset(number);
+  int64_t base = 0;
   for (size_t k = 0; k < space.component_sizes.size(); ++k) {
     const int64_t start = space.read(indices, at + static_cast<int64_t>(k) * space.component_stride);
-    const bool fits = start >= 0 && start <= space.component_sizes[k] - space.component_windows[k];
-    const int window = s.component_window[k];
-    // this also keeps the sums below from overflowing
-    if (window < 0 ? !fits : start <= -space.component_windows[k] || start >= space.component_sizes[k]) {
-      landing.outside = true;
-      return landing;
-    }
-    landing.whole = landing.whole && fits;
-    landing.base += start * space.component_axes_strides[k];
-    if (window >= 0) landing.first[static_cast<size_t>(window)] = start;
+    if (start < 0 || start > space.component_sizes[k] - space.component_windows[k]) return -1;
+    base += start * space.component_axes_strides[k];
   }
-  return landing;
+  return base;
 }
 
 template <class S, class F>
-void apply_window(const Scatter& s, const Landing& landing, const S* updates, S* target) {
-  const IndexSpace& space = s.space;
+void apply_window(const IndexSpace& space, const S* updates, S* target) {
   const size_t rank = space.window_sizes.size();
   const int64_t inner = rank == 0 ? 1 : space.window_sizes[rank - 1];
   const int64_t from_step = rank == 0 ? 0 : space.window_strides[rank - 1];
   const int64_t to_step = rank == 0 ? 0 : space.window_operand_strides[rank - 1];
-  const auto inside = [&](size_t axis, int64_t at) {
-    const int64_t x = landing.first[axis] + at;
-    return landing.whole || (x >= 0 && x < s.window_limits[axis]);
-  };
   const int64_t count = space.window_elements();
   for (int64_t row = 0; row < count; row += inner) {
-    int64_t rest = row / inner, from = 0, to = landing.base;
-    bool row_inside = true;
+    int64_t rest = row / inner, from = 0, to = 0;
     for (size_t i = rank == 0 ? 0 : rank - 1; i-- > 0; rest /= space.window_sizes[i]) {
-      const int64_t at = rest % space.window_sizes[i];
-      from += at * space.window_strides[i];
-      to += at * space.window_operand_strides[i];
-      row_inside = row_inside && inside(i, at);
+      from += rest % space.window_sizes[i] * space.window_strides[i];
+      to += rest % space.window_sizes[i] * space.window_operand_strides[i];
     }
-    if (!row_inside) continue;
     for (int64_t i = 0; i < inner; ++i) {
-      if (rank > 0 && !inside(rank - 1, i)) continue;
       S& y = target[to + i * to_step];
       y.set(F::apply(y.get(), updates[from + i * from_step].get()));
     }
@@ -95,11 +66,11 @@ void run_updates(const Scatter& s, void* const* buffers) {
   const void* indices = s.indices.in<const void>(buffers);
   const auto share = [&](uint64_t member, uint64_t team) {
     for (int64_t number = 0; number < s.space.starts; ++number) {
-      const Landing landing = land(s, indices, number);
+      const int64_t base = landing(s, indices, number);
       // a place's number, scrambled so that equal strides do not all fall to one thread
-      const uint64_t place = static_cast<uint64_t>(landing.base) * 0x9e3779b97f4a7c15u >> 33;
-      if (landing.outside || (team > 1 && place % team != member)) continue;
-      apply_window<S, F>(s, landing, updates + s.space.window_offset(number), target);
+      const uint64_t place = static_cast<uint64_t>(base) * 0x9e3779b97f4a7c15u >> 33;
+      if (base < 0 || (team > 1 && place % team != member)) continue;
+      apply_window<S, F>(s.space, updates + s.space.window_offset(number), target + base);
     }
   };
   if (!s.separate || s.updates.elements() < 16384) return share(0, 1);
@@ -129,20 +100,14 @@ std::unique_ptr<Kernel> make_scatter(const NodeRequest& request) {
   const Attributes& a = request.attributes();
   const IndexAxes axes{a.get<Ints>("update_window_dims"), a.get<Ints>("inserted_window_dims"),
                        a.get<Ints>("scatter_dims_to_operand_dims"), a.get<int64_t>("index_vector_dim")};
-  Ints sizes(static_cast<size_t>(s.x.shape().rank()), 1), window_of(sizes.size(), -1);
+  Ints sizes(static_cast<size_t>(s.x.shape().rank()), 1);
   for (size_t axis = 0, inside = 0; axis < sizes.size(); ++axis) {
-    if (std::find(axes.dropped.begin(), axes.dropped.end(), static_cast<int64_t>(axis)) != axes.dropped.end())
-      continue;
-    window_of[axis] = static_cast<int64_t>(inside);
-    sizes[axis] = s.updates.shape().size(static_cast<int>(axes.window_axes[inside++]));
-    s.window_limits.push_back(s.x.shape().size(static_cast<int>(axis)));
+    const auto& dropped = axes.dropped;
+    if (std::find(dropped.begin(), dropped.end(), static_cast<int64_t>(axis)) == dropped.end())
+      sizes[axis] = s.updates.shape().size(static_cast<int>(axes.window_axes[inside++]));
   }
-  TEMPER_CHECK(s.window_limits.size() <= kMaxWindowAxes);
   s.space = index_space(s.y, s.indices, s.updates, axes, sizes);
-  for (int64_t axis : axes.component_axes) {
-    s.component_window.push_back(static_cast<int>(window_of[static_cast<size_t>(axis)]));
-    s.separate = s.separate && sizes[static_cast<size_t>(axis)] == 1;
-  }
+  for (int64_t axis : axes.component_axes) s.separate = s.separate && sizes[static_cast<size_t>(axis)] == 1;
   const StridedCopy copy(s.x.shape().sizes(), s.x.along(), s.y.along(), s.y.element_bytes());
   const RunUpdates updates = with_storage(
       s.y.type.dtype, [&]<class S>(CellOf<S>) { return find_updates<S>(a.get<std::string>("kind")); });
