@@ -1,5 +1,7 @@
 #include "nn/layers.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -26,36 +28,49 @@ Initial torch_uniform(int64_t fan_in) {
   return {Initial::uniform, 1 / std::sqrt(static_cast<double>(fan_in))};
 }
 
-// Word `index` as a number in (0, 1), so that its logarithm is finite.
-static double open_unit(PhiloxKey key, uint64_t index) { return (random_word(key, index) + 0.5) * 0x1p-32; }
+// In (0, 1), so that the logarithm is finite.
+static double open_unit(uint32_t word) { return (word + 0.5) * 0x1p-32; }
 
-static double draw(const Initial& initial, PhiloxKey key, uint64_t index) {
-  switch (initial.kind) {
-    case Initial::constant:
-      return initial.value;
-    case Initial::uniform:
-      return initial.value * (2 * open_unit(key, index) - 1);
-    case Initial::normal: {  // Box and Muller, 1958
-      const double radius = std::sqrt(-2 * std::log(open_unit(key, 2 * index)));
-      return initial.value * radius * std::cos(2 * std::numbers::pi * open_unit(key, 2 * index + 1));
-    }
+// Two independent normal numbers. Box and Muller, 1958.
+static std::array<double, 2> normal_pair(uint32_t first, uint32_t second) {
+  const double radius = std::sqrt(-2 * std::log(open_unit(first)));
+  const double angle = 2 * std::numbers::pi * open_unit(second);
+  return {radius * std::cos(angle), radius * std::sin(angle)};
+}
+
+// Four numbers of the kind's unit: in [-1, 1), or normal.
+static std::array<double, 4> draw(Initial::Kind kind, const PhiloxCounter& words) {
+  std::array<double, 4> numbers;
+  if (kind == Initial::normal) {
+    const auto [a, b] = normal_pair(words[0], words[1]);
+    const auto [c, d] = normal_pair(words[2], words[3]);
+    return {a, b, c, d};
   }
-  return 0;
+  for (size_t i = 0; i < 4; ++i) numbers[i] = 2 * open_unit(words[i]) - 1;
+  return numbers;
 }
 
 Tensor initial_tensor(const Type& type, const Initial& initial, uint64_t seed, std::string_view name) {
+  std::vector<double> values(static_cast<size_t>(type.shape.elements()), initial.value);
+  if (initial.kind == Initial::constant) return from_doubles(type, values);
   const PhiloxKey root{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
   const PhiloxKey key = fold_in(root, hash_bytes(name));
-  std::vector<double> values(static_cast<size_t>(type.shape.elements()));
-  for (size_t i = 0; i < values.size(); ++i) values[i] = draw(initial, key, i);
+  for (size_t i = 0; i < values.size(); i += 4) {
+    const uint64_t block = i / 4;
+    const PhiloxCounter counter{static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0,
+                                kPhiloxBits};
+    const std::array<double, 4> numbers = draw(initial.kind, philox(counter, key));
+    for (size_t k = i; k < std::min(i + 4, values.size()); ++k) values[k] *= numbers[k - i];
+  }
   return from_doubles(type, values);
 }
 
-Layers::Layers(Model& model, uint64_t seed) : model_(model), builder_(model.graph), seed_(seed) {}
+Layers::Layers(Model& model, std::optional<uint64_t> seed)
+    : model_(model), builder_(model.graph), seed_(seed) {}
 
 Value Layers::parameter(const std::string& name, const Type& type, const Initial& initial) {
   TEMPER_CHECK(!model_.graph.find_input(name), "parameter ", name, " twice");
-  model_.parameters[name] = initial_tensor(type, initial, seed_, name);
+  model_.parameters[name] = seed_ ? initial_tensor(type, initial, *seed_, name) : Tensor(type);
   return builder_.input(name, type);
 }
 

@@ -38,7 +38,8 @@ struct ConvLayer {
 // moved.
 class Layers {
  public:
-  Layers(Model& model, uint64_t seed);  // model must outlive this
+  // model must outlive this. seed none: parameters stay zero, for whoever brings their values.
+  Layers(Model& model, std::optional<uint64_t> seed);
 
   Builder& builder() { return builder_; }
   // A new graph input with its first value. Internal error if the name is taken.
@@ -60,7 +61,7 @@ class Layers {
  private:
   Model& model_;
   Builder builder_;
-  uint64_t seed_;
+  std::optional<uint64_t> seed_;
 };
 
 }  // namespace temper::nn

@@ -1,5 +1,6 @@
 #include "nn/models.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -10,6 +11,7 @@
 namespace temper::nn {
 namespace {
 
+constexpr std::string_view kMlp = "mlp:";
 const Initial kZero{Initial::constant, 0};
 
 ConvLayer without_bias(ConvLayer layer) {
@@ -141,9 +143,8 @@ void build_cnn(Layers& layers) {
 
 std::vector<int64_t> parse_sizes(std::string_view spec) {
   static constexpr int64_t kMost = int64_t{1} << 20;
-  const std::string_view list = spec.size() > 4 ? spec.substr(4) : std::string_view();
   std::vector<int64_t> sizes;
-  for (std::string_view part : split(list, '-')) {
+  for (std::string_view part : split(spec.substr(kMlp.size()), '-')) {
     int64_t size = 0;
     if (!parse_number(part, size) || size < 1 || size > kMost) {
       throw Error(ErrorKind::invalid, concat("model ", spec, ": expected sizes from 1 to ", kMost,
@@ -177,47 +178,65 @@ std::optional<Preprocess> picture_of(int64_t inputs) {
   return std::nullopt;
 }
 
-}  // namespace
+struct Architecture {
+  std::string_view name;
+  void (*build)(Layers&);
+  std::string_view preprocess;
+  int size;  // of the picture
+};
 
-std::vector<std::string> architectures() {
-  return {"mlp:784-128-10", "cnn", "resnet18", "resnet34", "resnet50", "mobilenet_v2"};
+constexpr Architecture kArchitectures[]{
+    {"cnn", build_cnn, "size:32x32,unit", 32},
+    {"resnet18", [](Layers& layers) { ResNet(layers, false).build({2, 2, 2, 2}); }, "torch", 224},
+    {"resnet34", [](Layers& layers) { ResNet(layers, false).build({3, 4, 6, 3}); }, "torch", 224},
+    {"resnet50", [](Layers& layers) { ResNet(layers, true).build({3, 4, 6, 3}); }, "torch", 224},
+    {"mobilenet_v2", [](Layers& layers) { MobileNetV2(layers).build(); }, "torch", 224}};
+
+const Architecture* find_architecture(std::string_view name) {
+  const auto found = std::ranges::find(kArchitectures, name, &Architecture::name);
+  return found == std::end(kArchitectures) ? nullptr : found;
 }
 
-bool is_architecture(std::string_view spec) {
-  if (starts_with(spec, "mlp:")) return true;
-  const std::vector<std::string> names = architectures();
-  return std::find(names.begin(), names.end(), spec) != names.end();
+[[noreturn]] void refuse_name(std::string_view name) {
+  const std::string near = closest(name, architectures());
+  const std::string hint =
+      near.empty() ? concat("known are ", join(architectures(), ", ")) : concat("did you mean ", near, "?");
+  throw Error(ErrorKind::not_found, concat("model ", name, ": no such file or architecture; ", hint));
 }
 
-Model build_model(std::string_view spec, uint64_t seed) {
+// seed none: parameters are zero.
+Model build(std::string_view spec, std::optional<uint64_t> seed) {
   Model model;
   model.name = spec;
   Layers layers(model, seed);
-  if (starts_with(spec, "mlp:")) {
+  if (starts_with(spec, kMlp)) {
     const std::vector<int64_t> sizes = parse_sizes(spec);
     build_mlp(layers, sizes);
     model.preprocess = picture_of(sizes.front());
-  } else if (spec == "cnn") {
-    build_cnn(layers);
-    model.preprocess = parse_preprocess("size:32x32,unit", 32, 32);
-  } else {
-    if (spec == "resnet18") {
-      ResNet(layers, false).build({2, 2, 2, 2});
-    } else if (spec == "resnet34") {
-      ResNet(layers, false).build({3, 4, 6, 3});
-    } else if (spec == "resnet50") {
-      ResNet(layers, true).build({3, 4, 6, 3});
-    } else if (spec == "mobilenet_v2") {
-      MobileNetV2(layers).build();
-    } else {
-      const std::string near = closest(spec, architectures());
-      throw Error(ErrorKind::not_found,
-                  concat("model ", spec, ": no such file or architecture; ",
-                         near.empty() ? concat("known are ", join(architectures(), ", "))
-                                      : concat("did you mean ", near, "?")));
-    }
-    model.preprocess = parse_preprocess("torch", 224, 224);
+    return model;
   }
+  const Architecture* architecture = find_architecture(spec);
+  if (!architecture) refuse_name(spec);
+  architecture->build(layers);
+  model.preprocess = parse_preprocess(architecture->preprocess, architecture->size, architecture->size);
+  return model;
+}
+
+}  // namespace
+
+std::vector<std::string> architectures() {
+  std::vector<std::string> names{"mlp:784-128-10"};
+  for (const Architecture& architecture : kArchitectures) names.emplace_back(architecture.name);
+  return names;
+}
+
+bool is_architecture(std::string_view spec) { return starts_with(spec, kMlp) || find_architecture(spec); }
+
+Model build_model(std::string_view spec, uint64_t seed) { return build(spec, seed); }
+
+Model build_model(std::string_view spec, const std::map<std::string, Tensor>& state) {
+  Model model = build(spec, std::nullopt);
+  load_parameters(model, state);
   return model;
 }
 

@@ -20,6 +20,9 @@ bool is_architecture(
 // invalid says what is wrong with the sizes.
 Model build_model(std::string_view spec, uint64_t seed);
 
+// The same with the parameters of a state dict, as load_parameters.
+Model build_model(std::string_view spec, const std::map<std::string, Tensor>& state);
+
 // Replaces the model's parameters by those of a state dict; floats are converted. A prefix "module." of all
 // names and PyTorch's num_batches_tracked are ignored. Error invalid lists every missing, unexpected and
 // ill-shaped name, and leaves the model unchanged.

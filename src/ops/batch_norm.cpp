@@ -68,6 +68,7 @@ static std::vector<Type> infer_batch_norm_grad(const InferContext& context) {
 }
 
 // What the decompositions work with: everything in the compute dtype, [c] stretched to x's rank.
+namespace {
 struct Channels {
   Builder& b;
   int rank;
@@ -82,6 +83,7 @@ struct Channels {
   Value mean(Value x) const { return reduce_mean(b, x, others); }  // [c]
   Value rstd(Value variance, double epsilon) const { return rsqrt(b, add(b, spread(variance), epsilon)); }
 };
+}  // namespace
 
 static double epsilon_of(const Attributes& attributes) { return attributes.get<double>("epsilon"); }
 

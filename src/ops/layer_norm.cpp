@@ -23,9 +23,11 @@ Value rms_norm(Builder& b, Value x, Value scale, int64_t axis, double epsilon) {
 
 static int axis_of(const Attributes& attributes) { return static_cast<int>(attributes.get<int64_t>("axis")); }
 
+namespace {
 struct NormTypes {
   Type x, scale, statistic;
 };
+}  // namespace
 
 // Fails unless x and scale (inputs 0 and 1) belong together.
 static NormTypes norm_types(const InferContext& context) {

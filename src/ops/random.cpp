@@ -12,9 +12,11 @@ static Value u32_like(Builder& b, Value like, uint32_t value) {
   return broadcast_to(b, u32(b, value), b.shape(like));
 }
 
+namespace {
 struct Product {
   Value high, low;  // u32
 };
+}  // namespace
 
 static Product multiply(Builder& b, Value x, uint32_t factor) {
   const Value product =

@@ -73,6 +73,7 @@ static std::vector<Type> infer_resize(const InferContext& context) {
 }
 
 // One axis: where each result element reads, `taps` places each, and with what weight.
+namespace {
 struct Taps {
   int64_t taps = 1;
   std::vector<int64_t> places;   // [size, taps]
@@ -85,6 +86,7 @@ struct Axis {
   int64_t before, after;
   double scale, start, end;  // start, end: of the region of interest
 };
+}  // namespace
 
 // Where result element `i` lies in the input.
 static double coordinate(const Resize& r, const Axis& axis, double i) {
