@@ -29,15 +29,19 @@ Description describe_gradient(const ConvolutionShapes& shapes, const Descriptor&
           user_scratchpad(), true};
 }
 
-// One sum over a part of the batch: buffers 0 is x, 1 is dy, `result` the partial sum in scratch.
-Step gradient_step(const Description& description, int64_t x_offset, int64_t dy_offset, Binding result,
-                   int scratch, ScratchPlan& plan) {
+// One gradient; the bindings say only where x, dy and the result lie.
+Step gradient_step(const Description& description, Binding x, Binding dy, Binding result, int scratch,
+                   ScratchPlan& plan) {
+  x.argument = DNNL_ARG_SRC;
+  x.descriptor = description.src_desc();
+  dy.argument = DNNL_ARG_DIFF_DST;
+  dy.descriptor = description.diff_dst_desc();
   result.argument = DNNL_ARG_DIFF_WEIGHTS;
   result.descriptor = description.diff_weights_desc();
   const Descriptor own = description.scratchpad_desc();
   return {dnnl::convolution_backward_weights(description),
-          {{DNNL_ARG_SRC, description.src_desc(), 0, x_offset},
-           {DNNL_ARG_DIFF_DST, description.diff_dst_desc(), 1, dy_offset},
+          {std::move(x),
+           std::move(dy),
            std::move(result),
            {DNNL_ARG_SCRATCHPAD, own, scratch, plan.take(static_cast<int64_t>(own.get_size()))}}};
 }
@@ -57,17 +61,19 @@ void sum_parts(const float* parts, int64_t stride, int64_t count, int64_t elemen
   }
 }
 
+// Parts that threads take one at a time, then perhaps a sum and a last step.
 class PartsKernel : public Kernel {
  public:
   struct Sum {
-    int64_t stride, elements;  // of f32
-    int buffer;
-    int64_t offset;  // bytes
+    int64_t stride = 0, elements = 0;  // of f32; the parts lie from the start of the scratch
+    int buffer = 0;
+    int64_t offset = 0;  // bytes
   };
-  // The first `parts` steps may run at once; their results follow each other from the start of the scratch.
-  PartsKernel(std::vector<Step> steps, int64_t parts, Sum sum, int scratch, int64_t scratch_bytes)
+  PartsKernel(std::vector<Step> steps, size_t parts, size_t steps_per_part, Sum sum, int scratch,
+              int64_t scratch_bytes)
       : steps_(std::move(steps)),
         parts_(parts),
+        steps_per_part_(steps_per_part),
         sum_(sum),
         scratch_(scratch),
         scratch_bytes_(scratch_bytes) {}
@@ -78,111 +84,155 @@ class PartsKernel : public Kernel {
   void run(void* const* buffers, KernelState* state) const override {
     auto& bound = static_cast<BoundSteps&>(*state);
     std::atomic<bool> failed = false;  // no exception may leave a parallel region
-#pragma omp parallel for schedule(static)
-    for (int64_t part = 0; part < parts_; ++part) {
+#pragma omp parallel for schedule(dynamic, 1)
+    for (size_t part = 0; part < parts_; ++part) {
       try {
-        bound.run(static_cast<size_t>(part), buffers);
+        for (size_t i = 0; i < steps_per_part_; ++i) bound.run(part * steps_per_part_ + i, buffers);
       } catch (...) {
         failed = true;
       }
     }
     TEMPER_CHECK(!failed, "a part of a weight gradient failed");
-    auto* result = reinterpret_cast<float*>(static_cast<std::byte*>(buffers[sum_.buffer]) + sum_.offset);
-    sum_parts(static_cast<const float*>(buffers[scratch_]), sum_.stride, parts_, sum_.elements, result);
-    for (size_t i = static_cast<size_t>(parts_); i < steps_.size(); ++i) bound.run(i, buffers);
+    if (sum_.elements > 0) {
+      auto* result = reinterpret_cast<float*>(static_cast<std::byte*>(buffers[sum_.buffer]) + sum_.offset);
+      sum_parts(static_cast<const float*>(buffers[scratch_]), sum_.stride, static_cast<int64_t>(parts_),
+                sum_.elements, result);
+    }
+    for (size_t i = parts_ * steps_per_part_; i < steps_.size(); ++i) bound.run(i, buffers);
   }
 
  private:
   std::vector<Step> steps_;
-  int64_t parts_;
+  size_t parts_, steps_per_part_;
   Sum sum_;
   int scratch_;
   int64_t scratch_bytes_;
 };
 
-std::unique_ptr<Kernel> make_whole(const KernelRequest& request, const Convolution& conv) {
-  const Slots slots(request);
-  const Description description = describe_gradient(ConvolutionShapes(conv), ConvolutionShapes(conv).any_w);
+// Where a launch keeps what it reads and writes.
+struct Places {
+  Places(const KernelRequest& request, const Convolution& conv)
+      : slots(request),
+        x(position(request.inputs,
+                   request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])].inputs[0])),
+        dy(position(request.inputs,
+                    request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])].inputs[1])),
+        dw(weights_in_memory(conv, request.output_layouts[0])) {}
+  Slots slots;
+  int x, dy;
+  Descriptor dw;
+};
+
+std::unique_ptr<Kernel> make_whole(const Places& places, const Convolution& conv) {
+  const ConvolutionShapes shapes(conv);
+  const Description description = describe_gradient(shapes, shapes.any_w);
   if (!description) return nullptr;
-  const Descriptor present = weights_in_memory(conv, request.output_layouts[0]);
   const Descriptor wanted = description.diff_weights_desc();
+  const int scratch = places.slots.scratch;
   std::vector<Step> steps;
   ScratchPlan plan;
-  const bool direct = wanted == present;
+  const bool direct = wanted == places.dw;
   const int64_t offset = direct ? 0 : plan.take(static_cast<int64_t>(wanted.get_size()));
-  const Binding result{.buffer = direct ? slots.output : slots.scratch, .offset = offset};
-  steps.push_back(gradient_step(description, 0, 0, result, slots.scratch, plan));
+  const Binding result{.buffer = direct ? places.slots.output : scratch, .offset = offset};
+  steps.push_back(
+      gradient_step(description, {.buffer = places.x}, {.buffer = places.dy}, result, scratch, plan));
   if (!direct)
-    steps.push_back(
-        reorder_step(wanted, slots.scratch, offset, present, slots.output, 0, slots.scratch, plan));
+    steps.push_back(reorder_step(wanted, scratch, offset, places.dw, places.slots.output, 0, scratch, plan));
   return std::make_unique<StepKernel>(std::move(steps), plan.bytes());
 }
 
-// Descriptions for the two sizes of part that a batch of any size falls into.
-struct PartDescriptions {
-  PartDescriptions(const Convolution& conv, int64_t parts) : small(conv.x.size(0) / parts) {
-    const TeamSize alone(1);
-    rest = conv.x.size(0) % parts;
-    by_size[0] = describe(conv, small, nullptr);
-    if (rest > 0 && by_size[0]) {
-      const Descriptor fixed = by_size[0].diff_weights_desc();
-      by_size[1] = describe(conv, small + 1, &fixed);
-    }
+// Each part takes all images and some output channels: nothing is summed, but dy is copied.
+std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convolution& conv, int64_t parts) {
+  const TeamSize alone(1);
+  Convolution part = conv;
+  const int64_t channels = conv.w.size(0) / parts;
+  part.w[0] = part.y[1] = channels;
+  const ConvolutionShapes whole(conv), shapes(part);
+  const Description description = describe_gradient(shapes, shapes.any_w);
+  if (!description) return nullptr;
+  const Descriptor wanted = description.diff_weights_desc();
+  const int scratch = places.slots.scratch;
+  std::vector<Step> steps;
+  ScratchPlan plan;
+  for (int64_t i = 0; i < parts; ++i) {
+    memory::dims dy_from(shapes.y.get_ndims(), 0), w_from(wanted.get_ndims(), 0);
+    dy_from[1] = w_from[0] = i * channels;
+    const Descriptor dy = whole.y.submemory_desc(shapes.y.get_dims(), dy_from);
+    const Descriptor dw = places.dw.submemory_desc(wanted.get_dims(), w_from);
+    const int64_t dy_offset = plan.take(static_cast<int64_t>(shapes.y.get_size()));
+    const int64_t dw_offset = plan.take(static_cast<int64_t>(wanted.get_size()));
+    steps.push_back(reorder_step(dy, places.dy, 0, shapes.y, scratch, dy_offset, scratch, plan));
+    steps.push_back(gradient_step(description, {.buffer = places.x}, {.buffer = scratch, .offset = dy_offset},
+                                  {.buffer = scratch, .offset = dw_offset}, scratch, plan));
+    steps.push_back(reorder_step(wanted, scratch, dw_offset, dw, places.slots.output, 0, scratch, plan));
   }
-  static Description describe(Convolution conv, int64_t batch, const Descriptor* w) {
-    conv.x[0] = conv.y[0] = batch;
-    ConvolutionShapes shapes(conv);
-    Descriptor weights =
-        w ? *w : Descriptor(shapes.any_w.get_dims(), memory::data_type::f32, memory::format_tag::any);
-    return describe_gradient(shapes, weights);
-  }
-  explicit operator bool() const { return by_size[0] && (rest == 0 || by_size[1]); }
+  return std::make_unique<PartsKernel>(std::move(steps), parts, 3, PartsKernel::Sum(), scratch, plan.bytes());
+}
 
-  int64_t small, rest;  // the first `rest` parts hold one sample more
-  Description by_size[2];
+// The first `rest` parts hold one image more than the others.
+struct BatchParts {
+  BatchParts(const Convolution& conv, int64_t parts)
+      : small(conv.x.size(0) / parts), rest(conv.x.size(0) % parts) {
+    memory::dims dims = ConvolutionShapes(conv).any_w.get_dims();
+    usual = describe(conv, small, Descriptor(dims, memory::data_type::f32, memory::format_tag::any));
+    if (rest > 0 && usual) larger = describe(conv, small + 1, usual.diff_weights_desc());
+  }
+  static Description describe(Convolution conv, int64_t batch, const Descriptor& w) {
+    conv.x[0] = conv.y[0] = batch;
+    return describe_gradient(ConvolutionShapes(conv), w);
+  }
+  explicit operator bool() const { return usual && (rest == 0 || larger); }
+
+  int64_t small, rest;
+  Description usual, larger;
 };
 
-std::unique_ptr<Kernel> make_parts(const KernelRequest& request, const Convolution& conv, int64_t parts) {
-  const Slots slots(request);
-  const PartDescriptions descriptions(conv, parts);
-  if (!descriptions) return nullptr;
-  const Descriptor wanted = descriptions.by_size[0].diff_weights_desc();
-  const Descriptor present = weights_in_memory(conv, request.output_layouts[0]);
+// Each part takes some images and all channels; the parts are summed in order.
+std::unique_ptr<Kernel> make_batch_parts(const Places& places, const Convolution& conv, int64_t parts,
+                                         int threads) {
+  const TeamSize alone(1);
+  const BatchParts batches(conv, parts);
+  if (!batches) return nullptr;
+  const Descriptor wanted = batches.usual.diff_weights_desc();
   const auto part_bytes = static_cast<int64_t>(wanted.get_size());
   const int64_t x_bytes = byte_size({conv.dtype, conv.x}) / conv.x.size(0);
-  const int64_t y_bytes = byte_size({conv.dtype, conv.y}) / conv.y.size(0);
+  const int64_t dy_bytes = byte_size({conv.dtype, conv.y}) / conv.y.size(0);
+  const int scratch = places.slots.scratch;
   ScratchPlan plan;
-  std::vector<int64_t> offsets;
-  for (int64_t part = 0; part < parts; ++part) offsets.push_back(plan.take(part_bytes));
+  std::vector<int64_t> results(static_cast<size_t>(parts));
+  for (int64_t& result : results) result = plan.take(part_bytes);
   std::vector<Step> steps;
-  int64_t first = 0;
-  const TeamSize alone(1);
-  for (int64_t part = 0; part < parts; ++part) {
-    const bool larger = part < descriptions.rest;
-    steps.push_back(gradient_step(descriptions.by_size[larger ? 1 : 0], first * x_bytes, first * y_bytes,
-                                  {.buffer = slots.scratch, .offset = offsets[static_cast<size_t>(part)]},
-                                  slots.scratch, plan));
-    first += descriptions.small + (larger ? 1 : 0);
+  int64_t image = 0;
+  for (int64_t i = 0; i < parts; ++i) {
+    const bool larger = i < batches.rest;
+    steps.push_back(gradient_step(
+        larger ? batches.larger : batches.usual, {.buffer = places.x, .offset = image * x_bytes},
+        {.buffer = places.dy, .offset = image * dy_bytes},
+        {.buffer = scratch, .offset = results[static_cast<size_t>(i)]}, scratch, plan));
+    image += batches.small + (larger ? 1 : 0);
   }
-  const bool direct = wanted == present;
-  PartsKernel::Sum sum{.stride = parts > 1 ? offsets[1] / 4 : 0,
-                       .elements = part_bytes / 4,
-                       .buffer = direct ? slots.output : slots.scratch,
-                       .offset = 0};
+  const bool direct = wanted == places.dw;
+  const PartsKernel::Sum sum{.stride = parts > 1 ? results[1] / 4 : 0,
+                             .elements = part_bytes / 4,
+                             .buffer = direct ? places.slots.output : scratch};
   if (!direct) {
-    const TeamSize team(request.threads);
-    steps.push_back(reorder_step(wanted, slots.scratch, 0, present, slots.output, 0, slots.scratch, plan));
+    const TeamSize team(threads);
+    steps.push_back(reorder_step(wanted, scratch, 0, places.dw, places.slots.output, 0, scratch, plan));
   }
-  return std::make_unique<PartsKernel>(std::move(steps), parts, sum, slots.scratch, plan.bytes());
+  return std::make_unique<PartsKernel>(std::move(steps), parts, 1, sum, scratch, plan.bytes());
 }
 
 }  // namespace
 
 std::unique_ptr<Kernel> make_weight_gradient(const KernelRequest& request, const Convolution& conv,
                                              bool deterministic) {
-  TEMPER_CHECK(request.inputs.size() == 2, "a weight gradient of one tensor with itself");
-  return deterministic ? make_parts(request, conv, std::min(kParts, conv.x.size(0)))
-                       : make_whole(request, conv);
+  const Places places(request, conv);
+  if (!deterministic) return make_whole(places, conv);
+  // What is cheaper: to write the sums of all parts, or to copy dy?
+  const bool copies_less = conv.y.elements() < kParts * conv.w.elements();
+  if (conv.groups == 1 && conv.w.size(0) % (kParts * 16) == 0 && copies_less)
+    return make_channel_parts(places, conv, kParts);
+  return make_batch_parts(places, conv, std::min(kParts, conv.x.size(0)), request.threads);
 }
 
 }  // namespace temper::cpu
