@@ -43,6 +43,7 @@ struct Dataset {
   std::vector<float> targets;        // else: [samples, width]; several: 0 or 1
   int64_t target_width = 0;          // classes.size() if several
   std::vector<std::string> classes;  // names, sorted by bytes; empty for numbers
+  bool numbered = false;             // the labels were numbers: classes are "0", "1", ... in that order
 
   int64_t size() const { return static_cast<int64_t>(rows.size()); }
   std::string name(int64_t sample) const { return source->name(rows[static_cast<size_t>(sample)]); }
@@ -59,7 +60,8 @@ struct DataOptions {
   std::optional<double>
       val_split;  // share of train, per class; default 0.1 for an unsplit folder or CSV, 0 for IDX and .npy
   uint64_t seed = 0;  // of that split
-  bool split = true;  // false: all of an unsplit set is `train` (eval)
+  bool split = true;  // false: all of an unsplit set is `train`, which may be absent or hold one class (eval)
+  std::optional<TargetKind> kind;  // of a table; unset: by its labels
 };
 
 // Error not_found, invalid or corrupt naming the file or folder: none or one class, no pictures, labels that

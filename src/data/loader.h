@@ -2,8 +2,10 @@
 // The batches of an epoch, decoded in windows on the OpenMP team. What comes depends on the data, the options
 // and the position alone, never on the number of threads.
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,7 +44,7 @@ struct LoaderPosition {
   friend bool operator==(const LoaderPosition&, const LoaderPosition&) = default;
 };
 
-// Keeps references to nothing but the data set. For one thread.
+// Keeps a reference to the data set. For one thread, which has the team while next() runs.
 class Loader {
  public:
   Loader(const Dataset& dataset, Preprocess preprocess, LoaderOptions options);
@@ -58,18 +60,26 @@ class Loader {
   std::optional<Batch> next();
 
  private:
-  struct Slot;
   void fill_window();
-  void read_sample(int64_t sample, std::span<float> out) const;
+  int64_t batches_ahead() const;
+  Tensor image_tensor(int64_t count);
+  Batch decode(std::span<const int64_t> samples);
+  void read(int64_t sample, std::span<float> out) const;
+  void set_targets(Batch& batch) const;
+  void drop_bad(Batch& batch, const std::vector<std::string>& errors);
 
   const Dataset& dataset_;
   Preprocess preprocess_;
   LoaderOptions options_;
+  int decode_channels_ = 3;
   Shape sample_shape_;
   LoaderPosition position_;
-  std::vector<int64_t> order_;  // of the epoch
-  std::vector<Batch> window_;   // decoded ahead, the last first
-  std::vector<bool> reported_;  // bad samples
+  std::vector<int64_t> order_;      // of the epoch
+  std::deque<Batch> window_;        // decoded ahead
+  int64_t decoded_ = 0;             // of order_, up to the window's end
+  int64_t read_ = 0;                // samples of this epoch that could be read
+  std::vector<bool> reported_;      // bad samples
+  std::vector<Tensor> image_pool_;  // reused when nobody else holds them
 };
 
 }  // namespace temper

@@ -46,14 +46,18 @@ float value_for(const PreprocessStep& step, size_t channel) {
 
 }  // namespace
 
-std::optional<PictureSize> output_size(const Preprocess& preprocess) {
-  std::optional<PictureSize> size;
+PictureSize size_after(const Preprocess& preprocess, PictureSize size) {
   for (const PreprocessStep& step : preprocess.steps) {
-    if (step.kind == Kind::size || step.kind == Kind::crop) size = PictureSize{step.height, step.width};
-    if (step.kind == Kind::short_side)
-      size = size ? std::optional(with_short_side(*size, step.height)) : std::nullopt;
+    if (step.kind == Kind::size || step.kind == Kind::crop) size = {step.height, step.width};
+    if (step.kind == Kind::short_side) size = with_short_side(size, step.height);
   }
   return size;
+}
+
+std::optional<PictureSize> output_size(const Preprocess& preprocess) {
+  // Two sizes that share no shape: what they agree on does not depend on the picture.
+  const PictureSize wide = size_after(preprocess, {1, 4096}), tall = size_after(preprocess, {4096, 1});
+  return wide == tall ? std::optional(wide) : std::nullopt;
 }
 
 int wanted_short_side(const Preprocess& preprocess) {

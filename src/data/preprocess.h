@@ -17,6 +17,9 @@ struct PictureSize {
 // The size that every picture ends with; none if it depends on the picture.
 std::optional<PictureSize> output_size(const Preprocess& preprocess);
 
+// The size of a picture of `size` after the steps on pixels.
+PictureSize size_after(const Preprocess& preprocess, PictureSize size);
+
 // DecodeOptions::min_short_side for pictures that go through `preprocess`.
 int wanted_short_side(const Preprocess& preprocess);
 

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/check.h"
+#include "data/decoders.h"
 #include "data/pixels.h"
 
 namespace temper {
@@ -175,6 +176,11 @@ Image resize(const Image& image, int width, int height, Filter filter, const Box
   TEMPER_CHECK(width > 0 && height > 0 && (image.channels == 1 || image.channels == 3), width, " x ", height);
   TEMPER_CHECK(box.left >= 0 && box.top >= 0 && box.left < box.right && box.top < box.bottom &&
                box.right <= image.width && box.bottom <= image.height);
+  if (int64_t{width} * height > kMaxPixels) {
+    throw Error(ErrorKind::invalid,
+                concat("a picture of ", image.width, " x ", image.height, " pixels would be scaled to ",
+                       width, " x ", height, "; at most ", kMaxPixels, " pixels are made"));
+  }
   const bool same_x = box.left == 0 && box.right == image.width && width == image.width;
   const bool same_y = box.top == 0 && box.bottom == image.height && height == image.height;
   if (same_x && same_y) return image;
