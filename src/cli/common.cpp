@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "api/version.h"
+#include "base/version.h"
 #include "base/text.h"
 #include "base/threads.h"
 #include "cli/command.h"

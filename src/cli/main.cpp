@@ -5,7 +5,7 @@
 #include <exception>
 
 #include "api/devices.h"
-#include "api/version.h"
+#include "base/version.h"
 #include "base/stop_signal.h"
 #include "base/text.h"
 #include "cli/command.h"

@@ -164,28 +164,45 @@ void check(const Recipe& recipe) {
   }
 }
 
+static void refuse_changes(const std::vector<std::string>& changes) {
+  if (changes.empty()) return;
+  throw Error(ErrorKind::invalid,
+              concat("resume: a run goes on with the options it began with, but these differ: ",
+                     join(changes, ", "), "; start another run with --out or --overwrite"));
+}
+
+static std::string change(std::string_view name, const std::string& before, const std::string& after) {
+  return concat(name, " (was ", before.empty() ? "not set" : before, ", now ",
+                after.empty() ? "not set" : after, ")");
+}
+
 Recipe resumed(const Recipe& stored, const Recipe& now) {
   Recipe result = stored;
   const Recipe defaults;
-  std::vector<std::string> refused;
+  std::vector<std::string> changes;
   for (const RecipeField& field : recipe_fields()) {
     const bool given = std::ranges::find(now.given, field.name) != now.given.end() ||
                        value_text(now, field) != value_text(defaults, field);
     if (!given && field.rule != RecipeField::not_stored) continue;
     const std::string before = value_text(stored, field), after = value_text(now, field);
-    if (field.rule == RecipeField::fixed && before != after) {
-      refused.push_back(
-          concat(field.name, " (was ", before.empty() ? "not set" : before, ", now ", after, ")"));
-    } else if (field.rule != RecipeField::fixed) {
+    if (field.rule == RecipeField::fixed) {
+      if (before != after) changes.push_back(change(field.name, before, after));
+    } else {
       std::visit([&](auto member) { result.*member = now.*member; }, field.member);
     }
   }
-  if (!refused.empty()) {
-    throw Error(ErrorKind::invalid,
-                concat("resume: a run goes on with the options it began with, but these differ: ",
-                       join(refused, ", "), "; start another run with --out or --overwrite"));
-  }
+  refuse_changes(changes);
   return result;
+}
+
+void check_unchanged(const Recipe& stored, const Recipe& now) {
+  std::vector<std::string> changes;
+  for (const RecipeField& field : recipe_fields()) {
+    if (field.rule != RecipeField::fixed && field.rule != RecipeField::resolved) continue;
+    const std::string before = value_text(stored, field), after = value_text(now, field);
+    if (before != after) changes.push_back(change(field.name, before, after));
+  }
+  refuse_changes(changes);
 }
 
 }  // namespace temper

@@ -59,7 +59,9 @@ struct Recipe {
 
 // One option: the list behind the command line, the TOML keys, help and the resume rules.
 struct RecipeField {
-  enum Rule { fixed, may_change, not_stored };  // on resume; not_stored also stays out of recipe.toml
+  // On resume. resolved: compared once it is decided (a preset becomes steps). not_stored: also not in
+  // recipe.toml.
+  enum Rule { fixed, resolved, may_change, not_stored };
   using Member = std::variant<std::string Recipe::*, double Recipe::*, int64_t Recipe::*, bool Recipe::*,
                               std::optional<double> Recipe::*>;
   std::string_view name;  // "label-smoothing"
@@ -83,8 +85,10 @@ Recipe parse_recipe(std::string_view text, const std::string& file = "recipe");
 Recipe read_recipe(const std::string& file);
 std::string to_toml(const Recipe& recipe);
 
-// The recipe of a resumed run: `stored`, with what `now` gives and may change.
+// The recipe of a resumed run: `stored`, with what `now` gives where that may change.
 // Error invalid lists every given option that differs and may not.
 Recipe resumed(const Recipe& stored, const Recipe& now);
+// The same check on everything, once `now` is decided.
+void check_unchanged(const Recipe& stored, const Recipe& now);
 
 }  // namespace temper

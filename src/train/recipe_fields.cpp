@@ -11,7 +11,7 @@ const Field kFields[] = {
     {"weights", &Recipe::weights, "FILE", "weights of an architecture (default: random)"},
     {"shape", &Recipe::shape, "NAME=1x3x224x224", "fixes free dimensions of an input"},
     {"preprocess", &Recipe::preprocess, "STEPS",
-     "how a picture becomes the input: torch, tf, caffe, raw or steps"},
+     "how a picture becomes the input: torch, tf, caffe, raw or steps", Field::resolved},
     {"labels", &Recipe::labels, "FILE", "names of the model's classes, one a line"},
     {"data", &Recipe::data, "D", "class folders, IDX files, .csv or .jsonl"},
     {"val", &Recipe::val, "D", "validation data (default: val/ below the data)"},

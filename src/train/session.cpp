@@ -65,6 +65,12 @@ const Tensor& BoundProgram::output(std::string_view name) {
   return results_[static_cast<size_t>(found - outputs.begin())];
 }
 
+Tensor BoundProgram::host_output(std::string_view name) {
+  const Tensor& tensor = output(name);
+  const bool readable = tensor.storage()->data && tensor.storage()->layout == 0;
+  return readable ? tensor : download(state_.device(), tensor);
+}
+
 void BoundProgram::fill(std::string_view name, const Tensor& host) {
   state_.device().copy(host, input(name));
 }

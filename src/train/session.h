@@ -36,6 +36,7 @@ class BoundProgram {
   bool has(std::string_view input) const;       // an input of its own
   Tensor& input(std::string_view name);         // on the device
   const Tensor& output(std::string_view name);  // of the last run; not for donated ones
+  Tensor host_output(std::string_view name);    // row-major; borrows device memory where the host can read it
   void fill(std::string_view name, const Tensor& host);
   void fill(std::string_view name, float scalar);
   void run();

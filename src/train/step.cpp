@@ -173,7 +173,7 @@ class StepBuilder {
   }
 
   void forward() {
-    const Output output = loss_output(graph_, model_values_.outputs.front(), o_.loss);
+    const Output output = loss_output(b_, model_values_.outputs.front(), o_.loss);
     const Value scores = ops::convert(b_, output.value, DType::f32);
     const Value labels = b_.input("labels", label_type(o_.loss, b_.type(scores)));
     weights_ = b_.input("weights", {DType::f32, {o_.batch}});
@@ -281,6 +281,15 @@ class StepBuilder {
   Counts counts_;
 };
 
+bool ones_after(const Shape& shape, int axis) {
+  return std::all_of(shape.begin() + axis + 1, shape.end(), [](const Dim& dim) { return dim == Dim(1); });
+}
+
+bool over_classes(const Shape& shape, const Attributes& attributes) {
+  const auto axis = attributes.get<int64_t>("axis");
+  return axis == shape.rank() - 1 || (axis == 1 && ones_after(shape, 1));
+}
+
 // What a person wants to read: probabilities, where the form is known.
 Value readable(Builder& b, const Output& output, const nn::Loss& loss) {
   const Value value = ops::convert(b, output.value, DType::f32);
@@ -300,7 +309,7 @@ Graph build_eval(const Model& model, const EvalOptions& options) {
   Graph graph;
   Builder b(graph);
   const Inlined inlined = inline_model(b, model, with_batch(model, options.batch));
-  const Output output = loss_output(graph, inlined.outputs.front(), options.loss);
+  const Output output = loss_output(b, inlined.outputs.front(), options.loss);
   b.output("scores", readable(b, output, options.loss));
   if (options.with_loss) {
     const Value scores = ops::convert(b, output.value, DType::f32);
@@ -336,18 +345,30 @@ Graph with_batch(const Model& model, int64_t batch) {
   return graph;
 }
 
-Output loss_output(const Graph& graph, Value output, const nn::Loss& loss) {
-  const Node& node = graph.node(output);
+Output loss_output(Builder& b, Value output, const nn::Loss& loss) {
+  const Value whole = output;
+  while (b.graph().node(output).op->name == "reshape") output = b.graph().node(output).inputs[0];
+  const Node& node = b.graph().node(output);
   const std::string_view op = node.op->name;
-  const bool last_axis = node.attributes.get_or<int64_t>("axis", -1) == graph.type(output).shape.rank() - 1;
-  if ((op == "softmax" || op == "log_softmax") && last_axis && nn::takes_classes(loss) &&
-      loss.kind != "nll") {
-    return {node.inputs[0], nn::OutputForm::logits};
+  const bool soft =
+      (op == "softmax" || op == "log_softmax") && over_classes(b.shape(output), node.attributes);
+  const bool undone =
+      (soft && nn::takes_classes(loss) && loss.kind != "nll") || (op == "sigmoid" && loss.kind == "bce");
+  Output result;
+  if (undone) {
+    result.value = node.inputs[0];
+  } else {
+    result.value = whole;
+    if (soft || op == "sigmoid") result.form = nn::OutputForm::probabilities;
+    if (op == "log_softmax" || loss.kind == "nll") result.form = nn::OutputForm::log_probabilities;
+    if (loss.kind == "nll" && op == "softmax" && soft) result.form = nn::OutputForm::probabilities;
   }
-  if (op == "sigmoid" && loss.kind == "bce") return {node.inputs[0], nn::OutputForm::logits};
-  if (op == "softmax" || op == "sigmoid") return {output, nn::OutputForm::probabilities};
-  if (op == "log_softmax" || loss.kind == "nll") return {output, nn::OutputForm::log_probabilities};
-  return {output, nn::OutputForm::logits};
+  if (result.value != whole && b.shape(whole).rank() == 2)
+    result.value = ops::reshape(b, result.value, b.shape(whole));
+  const Shape& shape = b.shape(result.value);
+  if (shape.rank() > 2 && ones_after(shape, 1))
+    result.value = ops::reshape(b, result.value, {shape[0], shape[1]});
+  return result;
 }
 
 std::vector<std::string> state_names(const Graph& graph) {

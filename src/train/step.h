@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "ir/builder.h"
 #include "model/model.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
@@ -48,12 +49,13 @@ Graph build_eval(const Model& model, const EvalOptions& options);
 // input whose batch is another number, or the symbol that is still free.
 Graph with_batch(const Model& model, int64_t batch);
 
-// The model's first output, before a final softmax, log_softmax or sigmoid that the loss undoes.
+// A model's output, before a final softmax, log_softmax or sigmoid that the loss undoes; [n, classes, 1, ...]
+// becomes [n, classes].
 struct Output {
   Value value;
   nn::OutputForm form = nn::OutputForm::logits;
 };
-Output loss_output(const Graph& graph, Value output, const nn::Loss& loss);
+Output loss_output(Builder& b, Value output, const nn::Loss& loss);
 
 // Names of the state of a graph: inputs donated to outputs.
 std::vector<std::string> state_names(const Graph& graph);

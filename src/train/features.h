@@ -1,0 +1,44 @@
+#pragma once
+// Where a data set's samples come from in every epoch: kept as rows (inputs, or what the frozen part makes of
+// them) when they are the same each time and fit, else decoded anew.
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "train/batches.h"
+#include "train/events.h"
+
+namespace temper {
+
+struct FeatureOptions {
+  LoaderOptions loader;  // order and augmentation of the epochs
+  Preprocess preprocess;
+  std::string input;  // the model's data input
+  FrozenPrefix* prefix = nullptr;
+  uint64_t prefix_fingerprint = 0;
+  bool cache = true;   // --frozen-cache
+  int64_t memory = 0;  // --memory; 0: what is free
+};
+
+// A data set ready for many passes. References in the options and the data set must outlive it.
+class FeatureSource {
+ public:
+  // Computes what is cached, with progress as phase "frozen"; a stop signal throws Interrupted. Says in one
+  // line what is kept where, and why not if not.
+  FeatureSource(const Dataset& dataset, FeatureOptions options, TrainEvents& events);
+  ~FeatureSource();
+
+  // Batches in the order of `order`; independent of one another.
+  std::unique_ptr<Batches> batches(LoaderOptions::Order order, int64_t batch);
+  const Shape& sample_shape() const;  // of a decoded sample
+  void set_input(const std::string& name) { options_.input = name; }
+
+ private:
+  const Dataset& dataset_;
+  FeatureOptions options_;
+  std::unique_ptr<Loader> loader_;  // that the sample shape is of
+  std::vector<Rows> views_;         // empty: decode
+  std::vector<std::unique_ptr<Loader>> loaders_;
+};
+
+}  // namespace temper

@@ -1,0 +1,88 @@
+#pragma once
+// A run in progress: model, data and programs on the device, the loop over epochs, checkpoints.
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "train/checkpoint.h"
+#include "train/features.h"
+#include "train/frozen.h"
+#include "train/programs.h"
+#include "train/run_folder.h"
+#include "train/setup.h"
+#include "train/trainer.h"
+
+namespace temper {
+
+class Clock {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+class TrainJob {
+ public:
+  // Splits off the frozen part, fills the caches, compiles. Goes on from `checkpoint` if there is one.
+  TrainJob(Setup& setup, const RunFolder& folder, RunSeconds& seconds, TrainEvents& events,
+           std::optional<Checkpoint> checkpoint);
+
+  // Until all epochs are done, patience or time runs out (true: earlier than planned). Throws Interrupted
+  // after saving; Error invalid if the loss or a parameter is not finite.
+  bool train();
+
+  void use_best();  // the state becomes that of the best epoch
+  Evaluation evaluate(const Dataset& data, const EvalProgram::Each& each = {});
+  std::map<std::string, Tensor> parameters() const;  // trained ones and statistics, or averages
+  void save(bool finished);
+  const RunProgress& progress() const { return progress_; }
+  const std::optional<Evaluation>& best_validation() const { return best_validation_; }
+  int64_t trained_samples() const { return trained_samples_; }
+
+ private:
+  struct Data {
+    const Dataset* dataset = nullptr;
+    std::unique_ptr<Targets> targets;
+    std::unique_ptr<FeatureSource> source;
+    std::unique_ptr<Batches> evaluation;
+  };
+  Data open(const Dataset& dataset, bool training);
+  StepOptions step_options() const;
+  bool train_epoch();  // false: time is up
+  void one_step(int64_t size);
+  void check_finite(const StepPrograms::Sums& sums) const;
+  void add_sums();
+  void finish_epoch(double seconds);
+  void judge(EpochReport& report, const std::optional<Evaluation>& validation);
+  void save_if_due();
+  std::map<std::string, Tensor> held(bool parameters_only) const;
+  bool keeps_best() const { return !setup_.recipe.monitor.empty(); }
+  void show_progress();
+  std::set<std::string> averaged() const;
+  double rate() const;
+
+  Setup& setup_;
+  const RunFolder& folder_;
+  RunSeconds& seconds_;
+  TrainEvents& events_;
+  ModelParts parts_;
+  std::unique_ptr<FrozenPrefix> prefix_;
+  DeviceState state_;
+  Data train_, val_;
+  std::unique_ptr<Batches> batches_;
+  std::unique_ptr<StepPrograms> steps_;
+  std::unique_ptr<EvalProgram> eval_;
+  RunProgress progress_;
+  std::map<std::string, Tensor> best_;  // state of the best epoch, on the host
+  std::optional<Evaluation> best_validation_;
+  Clock clock_, since_save_, since_shown_;
+  double seconds_before_ = 0, save_seconds_ = 0, epoch_before_ = 0;
+  int64_t trained_samples_ = 0;
+};
+
+}  // namespace temper

@@ -1,0 +1,40 @@
+#include "train/machine.h"
+
+#include <cstdlib>
+
+#include "base/text.h"
+#include "base/threads.h"
+#include "runtime/registry.h"
+#include "temper/error.h"
+
+namespace temper {
+
+Device& choose_device(std::string_view names) {
+  if (names.empty() || names == "auto") {
+    const char* variable = std::getenv("TEMPER_DEVICE");
+    names = variable && *variable ? variable : "cpu";
+  }
+  const std::vector<std::string_view> list = split(names, ',');
+  for (size_t i = 0; i + 1 < list.size(); ++i) {
+    try {
+      return open_device(list[i] == "auto" ? "cpu" : list[i]);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::device) throw;
+    }
+  }
+  return open_device(list.back() == "auto" ? "cpu" : list.back());
+}
+
+int choose_threads(int64_t threads) {
+  if (threads == 0) {
+    const char* variable = std::getenv("TEMPER_THREADS");
+    if (variable && *variable && (!parse_number(variable, threads) || threads < 1 || threads > 4096)) {
+      throw Error(ErrorKind::invalid, concat("TEMPER_THREADS: expected 1 to 4096, found \"", variable, "\""));
+    }
+  }
+  const int chosen = threads > 0 ? static_cast<int>(threads) : available_threads();
+  set_team_size(chosen);
+  return chosen;
+}
+
+}  // namespace temper

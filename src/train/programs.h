@@ -1,0 +1,79 @@
+#pragma once
+// The programs of a run: training steps by batch size, and the evaluation, over one state.
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "train/batches.h"
+#include "train/checkpoint.h"
+#include "train/step.h"
+
+namespace temper {
+
+// Sets parameters, zero slots, averages, sums and the random key of `model` in `state`.
+void set_initial_state(DeviceState& state, const Model& model, const StepOptions& options, uint64_t seed);
+
+class StepPrograms {
+ public:
+  // sample_weights: by sample of the data set; empty: all 1. References must outlive this.
+  StepPrograms(DeviceState& state, const Model& model, StepOptions options, const Targets& targets,
+               std::vector<float> sample_weights, const CompileOptions& compile);
+  ~StepPrograms();
+
+  // One step on the current batch of `batches`; `update` counts updates from 1.
+  void run(Batches& batches, int64_t size, StepOptions::Part part, double lr, int64_t update);
+
+  // What has come together on the device since the last time; empties it. bad_step: the first update whose
+  // loss was not finite, else infinite.
+  struct Sums {
+    double loss = 0, weight = 0, correct = 0, top5 = 0, bad_step = 0;
+  };
+  Sums take_sums();
+  Sums look_at_sums() const;
+
+  // Everything that a checkpoint must hold.
+  const std::vector<std::string>& state_names() const { return state_names_; }
+
+ private:
+  struct Compiled;
+  Compiled& program(int64_t size, StepOptions::Part part);
+
+  DeviceState& state_;
+  const Model& model_;
+  StepOptions options_;
+  const Targets& targets_;
+  std::vector<float> sample_weights_;
+  CompileOptions compile_;
+  std::vector<std::string> state_names_;
+  std::map<std::pair<int64_t, StepOptions::Part>, std::unique_ptr<Compiled>> programs_;
+};
+
+// Scores of every sample, in the order of `batches`.
+class EvalProgram {
+ public:
+  // averaged: parameters that are read from their moving average. The batches that come hold at most `batch`.
+  EvalProgram(DeviceState& state, const Model& model, const nn::Loss& loss, int64_t batch,
+              const std::set<std::string>& averaged, const CompileOptions& compile);
+
+  const Type& scores_type() const { return scores_type_; }
+
+  using Each = std::function<void(int64_t sample, std::span<const float> scores, double loss)>;
+  // One pass from the start. `done` is called after each batch with the number of samples so far.
+  void run(Batches& batches, const Targets& targets, const Each& each,
+           const std::function<void(int64_t)>& done);
+
+ private:
+  std::unique_ptr<BoundProgram> program_;
+  Tensor labels_;
+  Type scores_type_;
+};
+
+// A pass that ends in scores by class. Reports progress as phase "evaluate"; a stop signal throws
+// Interrupted.
+Evaluation evaluate_batches(EvalProgram& program, Batches& batches, const Targets& targets,
+                            const std::vector<std::string>& labels, TrainEvents& events,
+                            const EvalProgram::Each& each = {});
+
+}  // namespace temper

@@ -1,0 +1,151 @@
+#include "train/trainer.h"
+
+#include <cmath>
+
+#include "base/energy.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "formats/format.h"
+#include "train/export.h"
+#include "train/interrupt.h"
+#include "train/job.h"
+#include "train/report.h"
+#include "train/result.h"
+
+namespace temper {
+namespace {
+
+class Training {
+ public:
+  Training(const Recipe& recipe, TrainEvents& events) : wanted_(recipe), events_(events) {}
+
+  TrainResult run() {
+    // A mistake in the recipe leaves no folder behind; the folder must be there before anything long begins.
+    check(wanted_);
+    folder_ = open_run_folder(wanted_);
+    try {
+      work();
+    } catch (const Interrupted&) {
+      result_.status = TrainResult::interrupted;
+      result_.stop_signal = stop_signal();
+      events_.note(concat("stopped; go on with --out ", folder_.path, " --resume"));
+    }
+    finish_result();
+    return result_;
+  }
+
+ private:
+  void work() {
+    std::optional<Checkpoint> checkpoint;
+    const Clock loading;
+    std::optional<Recipe> stored;
+    if (wanted_.resume && folder_.has(kRecipeFile)) stored = read_recipe(folder_.file(kRecipeFile));
+    Setup setup = prepare(stored ? resumed(*stored, wanted_) : wanted_, events_);
+    if (stored) check_unchanged(*stored, setup.recipe);
+    if (stored && folder_.has(kLastFile)) checkpoint = read_checkpoint(folder_.file(kLastFile));
+    write_file(folder_.file(kRecipeFile), to_toml(setup.recipe));
+    result_.seconds.load = loading.seconds();
+    describe(setup);
+    stop_if_asked();
+    if (checkpoint) {
+      result_.resumed_from_step = checkpoint->progress.step;
+      events_.note(concat("going on from step ", checkpoint->progress.step, " of ", folder_.file(kLastFile)));
+    } else if (wanted_.resume) {
+      events_.note(concat(folder_.path, " holds no checkpoint: the run starts afresh"));
+    }
+    TrainJob job(setup, folder_, result_.seconds, events_, std::move(checkpoint));
+    try {
+      const bool early = job.train();
+      result_.status = early ? TrainResult::stopped_early : TrainResult::completed;
+      conclude(setup, job);
+    } catch (const Interrupted&) {
+      note_progress(job);
+      throw;
+    }
+  }
+
+  void describe(const Setup& setup) {
+    result_.device = setup.device->name();
+    result_.precision = setup.recipe.precision;
+    result_.threads = setup.compile.threads;
+    result_.seed = setup.recipe.seed;
+    for (const auto& [name, tensor] : setup.model.parameters) {
+      result_.parameters_total += tensor.elements();
+      if (setup.trainable.contains(name)) result_.parameters_trained += tensor.elements();
+    }
+  }
+
+  void note_progress(const TrainJob& job) {
+    const RunProgress& progress = job.progress();
+    result_.epochs = progress.epoch;
+    result_.best_epoch = progress.best_epoch;
+    result_.history = progress.history;
+    if (result_.seconds.train > 0) {
+      result_.samples_per_second = static_cast<double>(job.trained_samples()) / result_.seconds.train;
+    }
+    for (const EpochReport& report : progress.history) {
+      if (report.epoch != progress.best_epoch) continue;
+      result_.train = Scores{report.train_loss, report.train_accuracy};
+      if (report.validated) result_.val = Scores{report.val_loss, report.val_accuracy};
+    }
+    write_file(folder_.file(kHistoryFile), history_csv(progress.history));
+  }
+
+  // The best epoch's model is tested and written.
+  void conclude(Setup& setup, TrainJob& job) {
+    job.save(true);
+    job.use_best();
+    note_progress(job);
+    const Clock clock;
+    std::vector<SampleLine> samples;
+    if (setup.data.val)
+      result_.val_details = job.best_validation() ? *job.best_validation() : job.evaluate(*setup.data.val);
+    if (result_.val_details) result_.val_details->split = "val";
+    if (setup.data.test) {
+      result_.test = job.evaluate(*setup.data.test);
+      result_.test->split = "test";
+    }
+    result_.seconds.evaluate += clock.seconds();
+    events_.progress("save", 0, 1, {});
+    const Model model = trained_model(setup.model, job.parameters(), setup.loss, setup.recipe.logits);
+    Model written = model;
+    if (!setup.preprocess.steps.empty()) written.preprocess = setup.preprocess;
+    write_model(written, folder_.file(kModelFile));
+    events_.progress("save", 1, 1, {});
+    write_file(folder_.file(kReportFile), report_page(setup.recipe, result_));
+    finish_result();
+    write_file(folder_.file(kResultFile), to_json(result_) + "\n");
+  }
+
+  void finish_result() {
+    for (const auto& [name, file] : {std::pair{"model", kModelFile},
+                                     {"best", kBestFile},
+                                     {"last", kLastFile},
+                                     {"recipe", kRecipeFile},
+                                     {"history", kHistoryFile},
+                                     {"report", kReportFile},
+                                     {"result", kResultFile}}) {
+      if (folder_.has(file) || std::string_view(file) == kResultFile)
+        result_.files[name] = folder_.file(file);
+    }
+    if (result_.status == TrainResult::interrupted && !folder_.has(kResultFile))
+      result_.files.erase("result");
+    result_.seconds.total = clock_.seconds();
+    result_.peak_rss_bytes = peak_rss_bytes();
+    result_.energy_joules = energy_.joules();
+  }
+
+  const Recipe& wanted_;
+  TrainEvents& events_;
+  RunFolder folder_;
+  TrainResult result_;
+  Clock clock_;
+  EnergyMeter energy_;
+};
+
+}  // namespace
+
+TrainResult train(const Recipe& recipe, TrainEvents& events) { return Training(recipe, events).run(); }
+
+}  // namespace temper
