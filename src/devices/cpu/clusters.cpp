@@ -72,6 +72,16 @@ bool is_alias(const Graph& graph, const Node& node) {
   return name == "reshape" || name == "bitcast" || name == "barrier" || name == "all_reduce";
 }
 
+// What only a contraction read that has its own way to it, such as a broadcast bias.
+static void drop_unread(const Graph& graph, std::vector<Cluster>& clusters) {
+  for (size_t before = 0; before != clusters.size();) {
+    before = clusters.size();
+    const std::vector<Operands> operands = operands_of(graph, clusters);
+    size_t i = 0;
+    std::erase_if(clusters, [&](const Cluster&) { return operands[i++].outputs.empty(); });
+  }
+}
+
 std::vector<Cluster> make_clusters(const Graph& graph) {
   const auto readers = users(graph);
   std::vector<bool> is_output(static_cast<size_t>(graph.size()), false);
@@ -97,6 +107,7 @@ std::vector<Cluster> make_clusters(const Graph& graph) {
       if (input) live[static_cast<size_t>(input.node)] = true;
   }
   for (Cluster& cluster : fuse(graph, taken)) clusters.push_back(std::move(cluster));
+  drop_unread(graph, clusters);
   return in_order(graph, std::move(clusters));
 }
 

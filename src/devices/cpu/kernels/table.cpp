@@ -92,7 +92,9 @@ Accepts accepts(const Graph& graph, const Cluster& cluster) {
   if (const Row* row = find_row(root(graph, cluster).op->name)) return row->accepts;
   for (int index : cluster.nodes) {
     const Node& node = graph.nodes()[static_cast<size_t>(index)];
-    if (node.op->name == "reduce" || is_view(graph, node)) return Accepts::permuted;
+    // One number spread over a shape is the same in every layout.
+    const bool spreads = node.inputs.size() == 1 && graph.type(node.inputs[0]).shape.elements() == 1;
+    if (node.op->name == "reduce" || (is_view(graph, node) && !spreads)) return Accepts::permuted;
   }
   return Accepts::any;
 }
