@@ -1,0 +1,16 @@
+// IDX files, plain and compressed.
+#include "data/idx.h"
+
+#include <cstdint>
+#include <span>
+
+#include "temper/error.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  try {
+    (void)temper::parse_idx(std::as_bytes(std::span(data, size)));
+  } catch (const temper::Error& error) {
+    if (error.kind() == temper::ErrorKind::internal) throw;
+  }
+  return 0;
+}

@@ -1,0 +1,19 @@
+// Pictures of every format, at full size and scaled while decoding.
+#include <cstdint>
+#include <span>
+
+#include "data/decode.h"
+#include "temper/error.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = std::as_bytes(std::span(data, size));
+  for (const temper::DecodeOptions& options :
+       {temper::DecodeOptions{}, {.channels = 1, .min_short_side = 2}}) {
+    try {
+      (void)temper::decode_image(bytes, options);
+    } catch (const temper::Error& error) {
+      if (error.kind() == temper::ErrorKind::internal) throw;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,16 @@
+// NumPy's arrays.
+#include "data/npy.h"
+
+#include <cstdint>
+#include <span>
+
+#include "temper/error.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  try {
+    (void)temper::parse_npy(std::as_bytes(std::span(data, size)));
+  } catch (const temper::Error& error) {
+    if (error.kind() == temper::ErrorKind::internal) throw;
+  }
+  return 0;
+}
