@@ -14,13 +14,13 @@ struct Plain {
   static Number load(Storage value) { return static_cast<Number>(value); }
   static Storage store(Number value) { return static_cast<Storage>(value); }
 };
-struct Half {
+struct F16Element {
   using Storage = uint16_t;
   using Number = float;
   static float load(uint16_t bits) { return f16_to_f32(bits); }
   static uint16_t store(float value) { return f32_to_f16(value); }
 };
-struct Brain {
+struct Bf16Element {
   using Storage = uint16_t;
   using Number = float;
   static float load(uint16_t bits) { return bf16_to_f32(bits); }
@@ -36,9 +36,9 @@ auto with_elements(DType dtype, Function function) {
     case DType::f32:
       return function(Plain<float, double>());
     case DType::f16:
-      return function(Half());
+      return function(F16Element());
     case DType::bf16:
-      return function(Brain());
+      return function(Bf16Element());
     case DType::i64:
       return function(Plain<int64_t, uint64_t>());
     case DType::u64:
