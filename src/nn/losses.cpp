@@ -16,11 +16,32 @@ void want_classes(const Loss& loss, const Type& output) {
                      to_string(output)));
 }
 
+void want_equal(const Loss& loss, const Type& output, const Type& labels) {
+  if (output == labels) return;
+  throw Error(ErrorKind::invalid,
+              concat("loss ", loss.kind, ": the model's output is ", to_string(output),
+                     ", the data's labels are ", to_string(labels), "; their shapes must agree"));
+}
+
+Value log_probabilities(Builder& b, Value output, OutputForm form) {
+  if (form == OutputForm::logits) return ops::log_softmax(b, output, 1);
+  return form == OutputForm::probabilities ? ops::log(b, ops::max(b, output, kClosest)) : output;
+}
+
 // Mean over all axes but the first.
 Value mean_per_sample(Builder& b, Value x) {
   Ints axes;
   for (int axis = 1; axis < b.shape(x).rank(); ++axis) axes.push_back(axis);
   return axes.empty() ? x : ops::reduce_mean(b, x, axes);
+}
+
+// Of each row: -sum over classes of log p times the given shares.
+Value from_shares(Builder& b, Value logs, Value shares, double smoothing) {
+  if (smoothing != 0) {
+    const auto classes = static_cast<double>(b.shape(logs).size(1));
+    shares = ops::add(b, ops::mul(b, shares, 1 - smoothing), smoothing / classes);
+  }
+  return ops::neg(b, ops::reduce_sum(b, ops::mul(b, shares, logs), {1}));
 }
 
 // -sum over classes of target * log p, the target smoothed.
@@ -36,9 +57,12 @@ Value from_log_probabilities(Builder& b, Value logs, Value labels, double smooth
 
 Value cross_entropy(Builder& b, const Loss& loss, Value output, OutputForm form, Value labels) {
   want_classes(loss, b.type(output));
+  if (is_float(b.dtype(labels))) {
+    want_equal(loss, b.type(output), b.type(labels));
+    return from_shares(b, log_probabilities(b, output, form), labels, loss.label_smoothing);
+  }
   if (form == OutputForm::logits) return ops::cross_entropy(b, output, labels, loss.label_smoothing);
-  if (form == OutputForm::probabilities) output = ops::log(b, ops::max(b, output, kClosest));
-  return from_log_probabilities(b, output, labels, loss.label_smoothing);
+  return from_log_probabilities(b, log_probabilities(b, output, form), labels, loss.label_smoothing);
 }
 
 // max(x, 0) - x t + log(1 + exp(-|x|)): never overflows
@@ -74,14 +98,10 @@ Value loss_per_sample(Builder& b, const Loss& loss, Value output, OutputForm for
   if (loss.kind == "cross-entropy") return cross_entropy(b, loss, output, form, labels);
   if (loss.kind == "nll") {
     want_classes(loss, b.type(output));
-    if (form == OutputForm::probabilities) output = ops::log(b, ops::max(b, output, kClosest));
+    if (form == OutputForm::probabilities) output = log_probabilities(b, output, form);
     return from_log_probabilities(b, output, labels, 0);
   }
-  if (b.type(output) != b.type(labels)) {
-    throw Error(ErrorKind::invalid,
-                concat("loss ", loss.kind, ": the model's output is ", to_string(b.type(output)),
-                       ", the data's labels are ", to_string(b.type(labels)), "; their shapes must agree"));
-  }
+  want_equal(loss, b.type(output), b.type(labels));
   if (loss.kind == "bce") return binary_cross_entropy(b, loss, output, form, labels);
   const Value error = ops::sub(b, output, labels);
   if (loss.kind == "mse") return mean_per_sample(b, ops::mul(b, error, error));

@@ -40,9 +40,10 @@ double learning_rate(const Schedule& s, int64_t step, int64_t drops) {
   switch (s.kind) {
     case Schedule::constant:
       return s.lr;
-    case Schedule::step:
-      return s.lr * std::pow(s.factor,
-                             static_cast<double>(step / std::max<int64_t>(1, s.steps_per_epoch) / s.epochs));
+    case Schedule::step: {
+      const int64_t passed = step / std::max<int64_t>(1, s.steps_per_epoch) / s.epochs;
+      return s.lr * std::pow(s.factor, static_cast<double>(passed));
+    }
     case Schedule::plateau:
       return s.lr * std::pow(s.factor, static_cast<double>(drops));
     case Schedule::cosine: {

@@ -58,8 +58,9 @@ class Rewrite {
                keep = view.attributes().get<double>("momentum");
     const Value x = view.inputs[0];
     const ops::BatchNormResult result = ops::batch_norm_train(b, x, view.inputs[1], view.inputs[2], epsilon);
-    const auto count = static_cast<double>(b.shape(x).elements() / b.shape(x).size(1));
-    const Value unbiased = ops::mul(b, result.variance, count > 1 ? count / (count - 1) : 1);
+    const int64_t count = b.shape(x).elements() / b.shape(x).size(1);
+    const double factor = count > 1 ? static_cast<double>(count) / static_cast<double>(count - 1) : 1;
+    const Value unbiased = ops::mul(b, result.variance, factor);
     update(names.mean, running(b, view.inputs[3], result.mean, keep));
     update(names.variance, running(b, view.inputs[4], unbiased, keep));
     return {result.y};

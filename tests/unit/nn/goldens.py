@@ -26,6 +26,8 @@ def losses():
     each = lambda f: f.mean(1).tolist()
     GOLDENS["cross_entropy"] = F.cross_entropy(x, labels, reduction="none").tolist()
     GOLDENS["cross_entropy_smoothed"] = F.cross_entropy(x, labels, label_smoothing=0.1, reduction="none").tolist()
+    GOLDENS["cross_entropy_shares"] = F.cross_entropy(
+        x, torch.softmax(target, 1), label_smoothing=0.1, reduction="none").tolist()
     GOLDENS["nll"] = F.nll_loss(torch.log_softmax(x, 1), labels, reduction="none").tolist()
     GOLDENS["bce"] = each(F.binary_cross_entropy_with_logits(x, bits, reduction="none"))
     GOLDENS["bce_probabilities"] = each(F.binary_cross_entropy(torch.sigmoid(x), bits, reduction="none"))

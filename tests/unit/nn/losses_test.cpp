@@ -52,6 +52,20 @@ TEST(Losses, CrossEntropyIsPyTorchsFromEveryForm) {
   }
 }
 
+TEST(Losses, CrossEntropyTakesSharesOfClasses) {
+  std::vector<double> shares = to_doubles(targets());
+  for (size_t row = 0; row < shares.size(); row += 4) {
+    double sum = 0;
+    for (size_t i = row; i < row + 4; ++i) sum += shares[i] = std::exp(shares[i]);
+    for (size_t i = row; i < row + 4; ++i) shares[i] /= sum;
+  }
+  const Tensor labels = from_doubles({DType::f32, {3, 4}}, shares);
+  const Loss loss{.kind = "cross-entropy", .label_smoothing = 0.1};
+  expect_golden("cross_entropy_shares", loss_of(loss, OutputForm::logits, Form::plain, labels), kTolerance);
+  expect_golden("cross_entropy_shares", loss_of(loss, OutputForm::probabilities, Form::softmax, labels),
+                kTolerance);
+}
+
 TEST(Losses, TheOthersArePyTorchs) {
   expect_golden("nll", loss_of({.kind = "nll"}, OutputForm::log_probabilities, Form::softmax, classes()),
                 kTolerance);

@@ -11,6 +11,8 @@
 #include "ops/interpreter/interpret.h"
 #include "ops/primitives.h"
 #include "ops/random.h"
+#include "ops/registry.h"
+#include "ops/samples.h"
 #include "support/expect_error.h"
 #include "support/wave.h"
 
@@ -289,6 +291,31 @@ TEST(Random, DropoutKeepsTheShareAndTheMeanAndItsGradientHasTheSameMask) {
     sum += value;
   }
   EXPECT_NEAR(sum / 10000, 1, 0.02);  // three standard deviations
+}
+
+// As a device without a kernel of its own computes them: every intermediate result rounded to its dtype.
+TEST(Composites, DecompositionsHoldInTheirOwnPrecision) {
+  for (const Op* op : all_ops()) {
+    if (op->primitive) continue;
+    for (const Sample& sample : op->samples()) {
+      SCOPED_TRACE(concat(op->name, ", sample ", sample.name));
+      const Graph graph = sample_graph(*op, sample);
+      const std::vector<Tensor> inputs = sample_inputs(*op, sample);
+      const std::vector<Tensor> exact = interpret(graph, inputs);
+      const std::vector<Tensor> rounded = interpret(graph, inputs, Rounding::every_node);
+      for (size_t i = 0; i < exact.size(); ++i) {
+        const DType dtype = exact[i].dtype();
+        const double unit = dtype == DType::bf16 ? 0x1p-8 : dtype == DType::f16 ? 0x1p-11 : 0x1p-24;
+        const std::vector<double> x = to_doubles(exact[i]), y = to_doubles(rounded[i]);
+        double largest = 0, error = 0;
+        for (size_t k = 0; k < x.size(); ++k) {
+          largest = std::max(largest, std::abs(x[k]));
+          error = std::max(error, std::abs(x[k] - y[k]));
+        }
+        EXPECT_LE(error, 16 * unit * largest) << "result " << i;
+      }
+    }
+  }
 }
 
 TEST(Composites, ShapesMayHaveASymbolicBatch) {
