@@ -66,7 +66,8 @@ std::vector<const Op*> sampled() {
   std::vector<const Op*> ops;
   for (const Op* op : all_ops()) {
     const bool contraction = op->name.starts_with("conv_") || op->name == "conv2d" || op->name == "dot_general";
-    if (op->samples && !contraction) ops.push_back(op);
+    const bool control = op->samples && !op->samples()[0].regions.empty();
+    if (op->samples && !contraction && !control) ops.push_back(op);
   }
   return ops;
 }

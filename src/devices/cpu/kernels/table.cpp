@@ -15,28 +15,69 @@ struct Row {
   MakeKernel make;
   Accepts accepts = Accepts::row_major;
   bool f32_only = false;  // in another dtype the op decomposes
+  std::string_view (*lacks)(const Graph&,
+                            const Node&) = nullptr;  // why this node decomposes; empty if it does not
+  std::vector<size_t> in_place = {};                 // inputs whose memory output 0 may take
 };
 
-constexpr Row kRows[] = {
-    {"transpose", make_transpose},
-    {"slice", make_slice, Accepts::permuted},
-    {"pad", make_pad, Accepts::permuted},
-    {"concat", make_concat, Accepts::permuted},
-    {"reverse", make_reverse, Accepts::permuted},
-    {"dynamic_slice", make_dynamic_slice, Accepts::permuted},
-    {"dynamic_update_slice", make_dynamic_update_slice, Accepts::permuted},
-    {"gather", make_gather},
-    {"scatter", make_scatter},
-    {"sort", make_sort},
-    {"arg_reduce", make_arg_reduce},
-    {"reduce_window", make_reduce_window, Accepts::permuted},
-    {"embedding", make_embedding},
-};
+std::string_view lacks_inner_axis(const Graph& graph, const Node& node) {
+  const Shape& shape = graph.type(node.inputs[0]).shape;
+  const bool inner = node.attributes.get<int64_t>("axis") == shape.rank() - 1;
+  return inner ? std::string_view() : "its kernel is for the last axis";
+}
+
+std::string_view lacks_small_window(const Graph&, const Node& node) {
+  const Ints& window = node.attributes.get<Ints>("window");
+  return window[0] * window[1] <= kMaxPoolTaps ? std::string_view() : "its kernel is for smaller windows";
+}
+
+std::string_view lacks_f32_logits(const Graph& graph, const Node& node) {
+  return graph.type(node.inputs[0]).dtype == DType::f32 ? std::string_view() : "its kernel is for f32";
+}
+
+std::string_view lacks_f32_parameters(const Graph& graph, const Node& node) {
+  const auto f32 = [&](Value value) { return graph.type(value).dtype == DType::f32; };
+  return std::all_of(node.inputs.begin(), node.inputs.end(), f32) ? std::string_view()
+                                                                  : "its kernel is for f32";
+}
+
+const std::vector<Row>& rows() {
+  constexpr Accepts kRow = Accepts::row_major, kAny = Accepts::permuted;
+  static const std::vector<Row> all{
+      {"transpose", make_transpose},
+      {"slice", make_slice, kAny},
+      {"pad", make_pad, kAny},
+      {"concat", make_concat, kAny},
+      {"reverse", make_reverse, kAny},
+      {"dynamic_slice", make_dynamic_slice, kAny},
+      {"dynamic_update_slice", make_dynamic_update_slice, kAny, false, nullptr, {0}},
+      {"gather", make_gather},
+      {"scatter", make_scatter, kRow, false, nullptr, {0}},
+      {"sort", make_sort},
+      {"arg_reduce", make_arg_reduce},
+      {"reduce_window", make_reduce_window, kAny},
+      {"embedding", make_embedding},
+      {"softmax", make_softmax, kRow, true, lacks_inner_axis, {0}},
+      {"log_softmax", make_softmax, kRow, true, lacks_inner_axis, {0}},
+      {"cross_entropy", make_cross_entropy, kRow, true, lacks_f32_logits},
+      {"cross_entropy_grad", make_cross_entropy_grad, kRow, true, nullptr, {0}},
+      {"layer_norm", make_layer_norm, kRow, true, nullptr, {0}},
+      {"layer_norm_grad", make_layer_norm_grad, kRow, true, nullptr, {0, 4}},
+      {"batch_norm_infer", make_batch_norm_infer, kAny, true, lacks_f32_parameters, {0}},
+      {"batch_norm_train", make_batch_norm_train, kAny, true, lacks_f32_parameters, {0}},
+      {"batch_norm_grad", make_batch_norm_grad, kAny, true, lacks_f32_parameters, {0, 4}},
+      {"max_pool", make_pool, kAny, true, lacks_small_window},
+      {"avg_pool", make_pool, kAny, true, lacks_small_window},
+      {"max_pool_grad", make_pool_grad, kAny, true, lacks_small_window},
+      {"avg_pool_grad", make_pool_grad, kAny, true, lacks_small_window},
+      {"dropout", make_dropout, kRow, true, nullptr, {0}},
+  };
+  return all;
+}
 
 const Row* find_row(std::string_view op) {
-  const auto found =
-      std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& row) { return row.op == op; });
-  return found == std::end(kRows) ? nullptr : found;
+  const auto found = std::find_if(rows().begin(), rows().end(), [&](const Row& row) { return row.op == op; });
+  return found == rows().end() ? nullptr : &*found;
 }
 
 // Packed and 8-bit floats are storage types only.
@@ -47,9 +88,6 @@ bool computes(DType dtype) {
 const Node& root(const Graph& graph, const Cluster& cluster) {
   return graph.nodes()[static_cast<size_t>(cluster.nodes.back())];
 }
-
-// Whether the cluster is a tape; the ops of single kernels never stand in one.
-bool is_tape(const Graph& graph, const Cluster& cluster) { return !find_row(root(graph, cluster).op->name); }
 
 }  // namespace
 
@@ -67,6 +105,8 @@ Claim claim_kernel(const Graph& graph, const Node& node) {
   if (const Row* row = find_row(name)) {
     if (row->f32_only && node.outputs[0].dtype != DType::f32)
       return {Claim::decompose, "its kernel is for f32"};
+    const std::string_view lack = row->lacks ? row->lacks(graph, node) : std::string_view();
+    if (!lack.empty()) return {Claim::decompose, std::string(lack)};
     return {Claim::kernel, "SIMD kernel"};
   }
   if (name == "dropout_infer") return {Claim::decompose, "it is the identity"};
@@ -100,12 +140,12 @@ Accepts accepts(const Graph& graph, const Cluster& cluster) {
 }
 
 bool in_place(const Graph& graph, const Cluster& cluster, Value input, Value output) {
-  const Node& node = root(graph, cluster);
-  if (!is_tape(graph, cluster))
-    return (node.op->name == "scatter" || node.op->name == "dynamic_update_slice") &&
-           input == node.inputs[0] &&
-           std::find(node.inputs.begin() + 1, node.inputs.end(), input) == node.inputs.end();
   if (graph.type(input) != graph.type(output)) return false;
+  const Node& node = root(graph, cluster);
+  if (const Row* row = find_row(node.op->name))
+    return output.index == 0 && std::count(node.inputs.begin(), node.inputs.end(), input) == 1 &&
+           std::any_of(row->in_place.begin(), row->in_place.end(),
+                       [&](size_t i) { return node.inputs[i] == input; });
   // Inside a tape an input is read where it is written, unless a view moves it.
   for (int index : cluster.nodes) {
     const Node& member = graph.nodes()[static_cast<size_t>(index)];

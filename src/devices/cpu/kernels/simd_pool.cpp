@@ -1,0 +1,92 @@
+// Pooling over runs of channels, for each instruction set.
+#include "devices/cpu/kernels/pool_rows.h"
+#include "devices/cpu/kernels/targets.h"
+
+// clang-format off: foreach_target.h includes this file once per instruction set and must come first
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "devices/cpu/kernels/simd_pool.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace temper::cpu::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+using Full = hn::ScalableTag<float>;
+using One = hn::CappedTag<float, 1>;
+
+// each(tag, i) for whole vectors of channels, then one at a time.
+template <class Each>
+void over_channels(int64_t channels, const Each& each) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(Full()));
+  int64_t i = 0;
+  for (; i + lanes <= channels; i += lanes) each(Full(), i);
+  for (; i < channels; ++i) each(One(), i);
+}
+
+void max(const float* x, const int64_t* taps, int64_t count, int64_t channels, float* y) {
+  over_channels(channels, [&](auto d, int64_t i) HWY_ATTR {
+    auto best = hn::LoadU(d, x + taps[0] + i);
+    for (int64_t k = 1; k < count; ++k) {
+      const auto next = hn::LoadU(d, x + taps[k] + i);
+      best = hn::IfThenElse(hn::Or(hn::Gt(next, best), hn::IsNaN(next)), next, best);
+    }
+    hn::StoreU(best, d, y + i);
+  });
+}
+
+void sum(const float* x, const int64_t* taps, int64_t count, float factor, int64_t channels, float* y) {
+  over_channels(channels, [&](auto d, int64_t i) HWY_ATTR {
+    auto total = hn::Zero(d);
+    for (int64_t k = 0; k < count; ++k) total = hn::Add(total, hn::LoadU(d, x + taps[k] + i));
+    hn::StoreU(hn::Mul(total, hn::Set(d, factor)), d, y + i);
+  });
+}
+
+void max_grad(const float* x, const float* dy, const int64_t* taps, int64_t count, int64_t channels,
+              float* dx) {
+  over_channels(channels, [&](auto d, int64_t i) HWY_ATTR {
+    auto best = hn::LoadU(d, x + taps[0] + i);
+    auto at = hn::Zero(d);  // the number of the tap
+    for (int64_t k = 1; k < count; ++k) {
+      const auto next = hn::LoadU(d, x + taps[k] + i);
+      const auto better = hn::AndNot(hn::IsNaN(best), hn::Or(hn::Gt(next, best), hn::IsNaN(next)));
+      best = hn::IfThenElse(better, next, best);
+      at = hn::IfThenElse(better, hn::Set(d, static_cast<float>(k)), at);
+    }
+    const auto grad = hn::LoadU(d, dy + i);
+    for (int64_t k = 0; k < count; ++k) {
+      float* to = dx + taps[k] + i;
+      const auto here = hn::IfThenElseZero(hn::Eq(at, hn::Set(d, static_cast<float>(k))), grad);
+      hn::StoreU(hn::Add(hn::LoadU(d, to), here), d, to);
+    }
+  });
+}
+
+void sum_grad(const float* dy, const int64_t* taps, int64_t count, float factor, int64_t channels,
+              float* dx) {
+  over_channels(channels, [&](auto d, int64_t i) HWY_ATTR {
+    const auto grad = hn::Mul(hn::LoadU(d, dy + i), hn::Set(d, factor));
+    for (int64_t k = 0; k < count; ++k) {
+      float* to = dx + taps[k] + i;
+      hn::StoreU(hn::Add(hn::LoadU(d, to), grad), d, to);
+    }
+  });
+}
+
+const PoolFunctions* functions() {
+  static constexpr PoolFunctions all{max, sum, max_grad, sum_grad};
+  return &all;
+}
+
+}  // namespace
+}  // namespace temper::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace temper::cpu {
+HWY_EXPORT(functions);
+const PoolFunctions& pool_functions() { return *HWY_DYNAMIC_DISPATCH(functions)(); }
+}  // namespace temper::cpu
+#endif
