@@ -28,12 +28,15 @@ IndexReader::IndexReader(const Array& indices, int64_t vector_dim, const Ints& m
   strides_.erase(strides_.begin() + vector_dim);
 }
 
+// More than any axis holds, and a window's offset can be added.
+static constexpr int64_t kBeyond = int64_t{1} << 62;
+
 void IndexReader::read(const Ints& batch, Ints& place) const {
   const int64_t base = offset(batch, strides_);
   for (size_t k = 0; k < map_.size(); ++k) {
     const int64_t index = indices_.ints[static_cast<size_t>(base + static_cast<int64_t>(k) * vector_stride_)];
-    const bool beyond = indices_.type.dtype == DType::u64 && index < 0;  // more than any axis holds
-    place[static_cast<size_t>(map_[k])] = beyond ? INT64_MAX / 2 : index;
+    const bool beyond = indices_.type.dtype == DType::u64 && index < 0;
+    place[static_cast<size_t>(map_[k])] = beyond ? kBeyond : std::clamp(index, -kBeyond, kBeyond);
   }
 }
 
