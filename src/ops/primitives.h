@@ -94,7 +94,7 @@ struct ScatterDims {
   Ints update_window_dims, inserted_window_dims, scatter_dims_to_operand_dims;
   int64_t index_vector_dim = 0;
 };
-// kind: "add", "set", "mul", "max", "min"; elements out of bounds are dropped; "set": the last in row-major
+// kind: "add", "set", "mul", "max", "min"; windows that do not fit are dropped; "set": the last in row-major
 // order wins
 Value scatter(Builder& b, Value x, Value indices, Value updates, const ScatterDims& dims,
               std::string_view kind);

@@ -48,6 +48,9 @@ std::vector<Array> evaluate_scatter(const EvaluateContext& c) {
   const Ints sizes = y.type.shape.sizes(), strides = row_major_strides(sizes);
   const Ints update_sizes = updates.type.shape.sizes();
   const Ints kept = other_axes(static_cast<int>(sizes.size()), dims.inserted_window_dims);
+  Ints window(sizes.size(), 1);  // the extent of one update in y
+  for (size_t i = 0; i < kept.size(); ++i)
+    window[static_cast<size_t>(kept[i])] = update_sizes[static_cast<size_t>(dims.update_window_dims[i])];
   const IndexReader reader(indices, dims.index_vector_dim, dims.scatter_dims_to_operand_dims);
   int64_t source = 0;
   Ints batch, place(sizes.size());
@@ -58,93 +61,70 @@ std::vector<Array> evaluate_scatter(const EvaluateContext& c) {
       if (!contains(dims.update_window_dims, static_cast<int64_t>(axis))) batch.push_back(index[axis]);
     }
     reader.read(batch, place);
+    bool fits = true;  // as a whole, or the window is dropped: what XLA does
+    for (size_t i = 0; i < place.size(); ++i) fits &= place[i] >= 0 && place[i] <= sizes[i] - window[i];
     for (size_t i = 0; i < kept.size(); ++i)
       place[static_cast<size_t>(kept[i])] += index[static_cast<size_t>(dims.update_window_dims[i])];
-    if (inside(place, sizes)) write(updates, source, y, offset(place, strides), kind);
+    if (fits) write(updates, source, y, offset(place, strides), kind);
     ++source;
   });
   return {std::move(y)};
 }
 
-// Every element of the updates with its own full index into x, as its gradient needs it.
+// The updates' view of a result, as their gradients need it.
 class Scattered {
  public:
-  Scattered(Builder& b, const VjpContext& c) : b_(b), x_(c.inputs[0]), updates_(c.inputs[2]) {
-    const int rank = b.shape(x_).rank(), update_rank = b.shape(updates_).rank();
-    const Ints axes = range(0, rank);
-    scatter_ = {{}, axes, axes, update_rank};
-    gather_ = {{}, axes, axes, update_rank, Ints(axes.size(), 1)};
-    points_ = points(ops::convert(b, c.inputs[1], DType::i64), dims_of(c.node.attributes));
+  Scattered(Builder& b, const VjpContext& c)
+      : b_(b), x_(c.inputs[0]), updates_(c.inputs[2]), dims_(dims_of(c.node.attributes)) {
+    indices_ = ops::convert(b, c.inputs[1], DType::i64);
+    const Shape x = b.shape(x_), updates = b.shape(updates_);
+    const Ints kept = other_axes(x.rank(), dims_.inserted_window_dims);
+    window_.assign(static_cast<size_t>(x.rank()), 1);
+    for (size_t i = 0; i < kept.size(); ++i) {
+      const Dim size = updates[static_cast<int>(dims_.update_window_dims[i])];
+      window_[static_cast<size_t>(kept[i])] = size.is_static() ? size.size() : -1;
+    }
   }
 
   Value scatter(Value into, Value updates, std::string_view kind) const {
-    return ops::scatter(b_, into, points_, updates, scatter_, kind);
+    return ops::scatter(b_, into, indices_, updates, dims_, kind);
   }
   // What stands in y where each update went; meaningless where it was dropped.
-  Value gather(Value y) const { return ops::gather(b_, y, points_, gather_); }
+  Value gather(Value y) const {
+    return ops::gather(b_, y, indices_,
+                       {dims_.update_window_dims, dims_.inserted_window_dims,
+                        dims_.scatter_dims_to_operand_dims, dims_.index_vector_dim, window_});
+  }
   // `values` where the update was written, else 0.
   Value if_written(Value values) const {
-    const Value last = last_places(b_, x_, gather_.start_index_map, gather_.slice_sizes);
-    const auto below = [](Builder& b, Value place, Value limit) {
-      return ops::compare(b, place, limit, "le");
-    };
-    const Value low = ops::compare(b_, points_, b_.scalar(DType::i64, 0), "ge");
-    const Value high = along(b_, points_, gather_.index_vector_dim, last, below);
-    const Value inside = ops::reduce(b_, ops::bit_and(b_, low, high), {gather_.index_vector_dim}, "and");
+    const Value last = last_places(b_, x_, dims_.scatter_dims_to_operand_dims, window_);
+    const Value low = ops::compare(b_, indices_, b_.scalar(DType::i64, 0), "ge");
+    const Value high =
+        along(b_, indices_, dims_.index_vector_dim, last,
+              [](Builder& b, Value place, Value limit) { return ops::compare(b, place, limit, "le"); });
+    Value inside = ops::bit_and(b_, low, high);
+    if (dims_.index_vector_dim < b_.shape(inside).rank())
+      inside = ops::reduce(b_, inside, {dims_.index_vector_dim}, "and");
+    const Shape shape = b_.shape(values);
+    inside = ops::broadcast_in_dim(b_, inside, shape, other_axes(shape.rank(), dims_.update_window_dims));
     return ops::select(b_, inside, values, b_.scalar(b_.dtype(values), 0));
   }
-  // Whether each update is the one that y shows: none was written after it.
+  // Which update each element of y was last written by: 1 where it is this one.
   Value winners() const {
-    const Shape shape = b_.shape(updates_);
-    const std::optional<Dim> elements = product(shape.dims());
+    const std::optional<Dim> elements = product(b_.shape(updates_).dims());
     if (!elements)
       throw Error(ErrorKind::unsupported,
                   "no gradient through a scatter of several symbolic dimensions: fix them with --shape");
-    const Value number = ops::reshape(b_, ops::iota(b_, DType::i64, {*elements}, 0), shape);
+    const Value number = ops::reshape(b_, ops::iota(b_, DType::i64, {*elements}, 0), b_.shape(updates_));
     const Value last = scatter(ops::full(b_, {DType::i64, b_.shape(x_)}, -1), number, "set");
     return ops::compare(b_, gather(last), number, "eq");
   }
 
  private:
-  // i64[updates..., rank of x]: the start of the window plus the place in it
-  Value points(Value indices, const ops::ScatterDims& dims) const {
-    const Shape updates = b_.shape(updates_);
-    const int rank = b_.shape(x_).rank();
-    const Ints kept = other_axes(rank, dims.inserted_window_dims),
-               batch = other_axes(updates.rank(), dims.update_window_dims);
-    std::vector<Value> parts(static_cast<size_t>(rank), ops::zeros(b_, {DType::i64, updates}));
-    for (size_t i = 0; i < kept.size(); ++i)
-      parts[static_cast<size_t>(kept[i])] = ops::iota(b_, DType::i64, updates, dims.update_window_dims[i]);
-    for (size_t k = 0; k < dims.scatter_dims_to_operand_dims.size(); ++k) {
-      Value& part = parts[static_cast<size_t>(dims.scatter_dims_to_operand_dims[k])];
-      const Value start = entry(indices, dims.index_vector_dim, static_cast<int64_t>(k));
-      part = ops::add(b_, part, ops::broadcast_in_dim(b_, start, updates, batch));
-    }
-    Shape column = updates;
-    column.push_back(1);
-    for (Value& part : parts) part = ops::reshape(b_, part, column);
-    column[updates.rank()] = 0;
-    return parts.empty() ? ops::zeros(b_, {DType::i64, column}) : ops::concat(b_, parts, updates.rank());
-  }
-
-  // Entry k of every index vector.
-  Value entry(Value indices, int64_t vector_dim, int64_t k) const {
-    const Shape shape = b_.shape(indices);
-    if (vector_dim == shape.rank()) return indices;
-    Ints starts(static_cast<size_t>(shape.rank()), 0), limits(starts.size(), ops::kEnd);
-    starts[static_cast<size_t>(vector_dim)] = k;
-    limits[static_cast<size_t>(vector_dim)] = k + 1;
-    Shape batch;
-    for (int i = 0; i < shape.rank(); ++i) {
-      if (i != vector_dim) batch.push_back(shape[i]);
-    }
-    return ops::reshape(b_, ops::slice(b_, indices, starts, limits, Ints(starts.size(), 1)), batch);
-  }
-
   Builder& b_;
-  Value x_, updates_, points_;
-  ops::ScatterDims scatter_;
-  ops::GatherDims gather_;
+  Value x_, indices_, updates_;
+  ops::ScatterDims dims_;
+  Ints window_;
 };
 
 std::vector<Value> vjp_set(Builder& b, const VjpContext& c, const Scattered& scattered) {
@@ -231,8 +211,8 @@ std::vector<Sample> scatter_samples() {
 const Op scatter_op{
     .name = "scatter",
     .summary =
-        "y = x with updates written at indices by `kind`: add, set (the last wins), mul, max, min; those "
-        "out of bounds are dropped; dimension numbers as StableHLO",
+        "y = x with updates written at indices by `kind`: add, set (the last wins), mul, max, min; windows "
+        "that do not fit are dropped; dimension numbers as StableHLO",
     .infer = infer_scatter,
     .evaluate = evaluate_scatter,
     .vjp = vjp_scatter,
