@@ -161,10 +161,9 @@ Image look_up(const Header& header, Image indices) {
 Image decode_bmp(Bytes bytes) {
   const Header header = read_header(bytes);
   const bool runs = header.compression == kRuns8 || header.compression == kRuns4;
-  // A run of two bytes gives 255 pixels, and an empty row takes two.
+  // A run of two bytes gives at most 255 pixels; what leaves out more than it gives is no picture.
   const auto size = static_cast<int64_t>(bytes.size());
-  check_size("BMP", header.width, header.height,
-             runs ? size * std::max<int64_t>(128, header.width) : size * 8);
+  check_size("BMP", header.width, header.height, runs ? size * 128 : size * 8);
   Image image(static_cast<int>(header.width), static_cast<int>(header.height), header.bits <= 8 ? 1 : 3);
   if (runs) {
     read_runs(header, bytes, image);

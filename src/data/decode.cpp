@@ -49,8 +49,8 @@ Image decode_image(std::span<const std::byte> bytes, const DecodeOptions& option
   TEMPER_CHECK(options.channels == 1 || options.channels == 3, options.channels);
   if (bytes.empty()) throw Error(ErrorKind::corrupt, "an empty file, expected a picture");
   if (begins(bytes, 0, "\xff\xd8")) {
-    const Jpeg jpeg = decode_jpeg(bytes, options.min_short_side);
-    return with_channels(turned_upright(jpeg.image, jpeg.orientation), options.channels);
+    Jpeg jpeg = decode_jpeg(bytes, options.min_short_side);
+    return with_channels(turned_upright(std::move(jpeg.image), jpeg.orientation), options.channels);
   }
   if (begins(bytes, 0, "\x89PNG\r\n\x1a\n")) return with_channels(decode_png(bytes), options.channels);
   if (begins(bytes, 0, "RIFF") && begins(bytes, 8, "WEBP"))

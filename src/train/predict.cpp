@@ -98,8 +98,8 @@ int64_t Predictor::batch() const { return loaded_->options.batch; }
 std::vector<Prediction> Predictor::predict(std::span<const std::string> files) {
   Loaded& l = *loaded_;
   std::vector<Prediction> predictions(files.size());
-  const DecodeOptions decoding{.channels = channels(l.preprocess),
-                               .min_short_side = wanted_short_side(l.preprocess)};
+  // In colour even for `gray`, which comes after scaling: the same pixels as tune and eval see.
+  const DecodeOptions decoding{.min_short_side = wanted_short_side(l.preprocess)};
   for (size_t first = 0; first < files.size(); first += static_cast<size_t>(batch())) {
     const size_t count = std::min(files.size() - first, static_cast<size_t>(batch()));
     std::vector<Tensor> pictures(count);
