@@ -81,10 +81,10 @@ const Op iota_op{.name = "iota",
                  .samples = iota_samples};
 
 const Op dimension_size_op{.name = "dimension_size",
-                           .summary = "y = the size of `axis` of x, also where it is symbolic",
+                           .summary = "y = the size of `axis` of x, also where it is symbolic; gradient 0",
                            .infer = infer_dimension_size,
                            .evaluate = evaluate_dimension_size,
-                           .no_gradient = "it does not depend on the elements of x",
+                           .vjp = [](Builder&, const VjpContext&) -> std::vector<Value> { return {Value{}}; },
                            .samples = dimension_size_samples};
 
 namespace ops {
