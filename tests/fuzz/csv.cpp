@@ -1,4 +1,5 @@
 // Tables.
+// Covers: src/data/csv.cpp
 #include "data/csv.h"
 
 #include <cstdint>

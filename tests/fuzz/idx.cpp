@@ -1,4 +1,5 @@
 // IDX files, plain and compressed.
+// Covers: src/data/idx.cpp src/data/gzip.cpp
 #include "data/idx.h"
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // Pictures of every format, at full size and scaled while decoding.
+// Covers: src/data/decode.cpp src/data/bmp.cpp src/data/jpeg.cpp src/data/png.cpp src/data/webp.cpp
 #include <cstdint>
 #include <span>
 
