@@ -14,6 +14,7 @@ struct Network::Body {
 };
 
 struct NetworkAccess {
+  using Body = Network::Body;
   static Network::Body& body(Network& network) { return *network.body_; }
   static const Network::Body& body(const Network& network) { return *network.body_; }
 };

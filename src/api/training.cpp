@@ -21,7 +21,7 @@
 namespace temper {
 
 struct Training::Body {
-  Network::Body& network;
+  NetworkAccess::Body& network;
   StepOptions options;
   CompileOptions compile;
   DeviceState state;
@@ -54,7 +54,7 @@ static Tensor first_value(const Model& model, const Argument& input, uint64_t se
 
 Training::Training(Network& network, const TrainingOptions& options) {
   register_devices();
-  Network::Body& body = NetworkAccess::body(network);
+  NetworkAccess::Body& body = NetworkAccess::body(network);
   only_input(body.model);
   StepOptions step;
   step.trainable = trainable_parameters(body.model, options.trainable, "", body.head);
