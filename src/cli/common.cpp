@@ -2,9 +2,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "base/version.h"
 #include "base/text.h"
 #include "base/threads.h"
+#include "base/version.h"
 #include "cli/command.h"
 #include "report/table.h"
 #include "runtime/registry.h"

@@ -77,7 +77,7 @@ int eval(const std::vector<std::string>& words) {
   }
   const Evaluation result = evaluate(options, events, each);
   events.clear();
-  if (!out.empty()) write_file_atomically(out, lines);
+  if (!out.empty()) write_file(out, lines);
   if (!common.json) print_evaluation(result);
   return finish(common, Json::parse(to_json(result)));
 }

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "ir/op.h"
 #include "ir/text.h"
 #include "passes/passes.h"
 #include "report/table.h"

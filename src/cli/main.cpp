@@ -5,9 +5,9 @@
 #include <exception>
 
 #include "api/devices.h"
-#include "base/version.h"
 #include "base/stop_signal.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/command.h"
 #include "report/table.h"
 #include "temper/error.h"
@@ -135,7 +135,7 @@ static int guarded(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   temper::register_devices();
-  temper::watch_stop_signals();
+  temper::catch_stop_signals();
   const int code = temper::cli::guarded({argv + 1, argv + argc});
   const int signal = temper::stop_signal();
   return signal != 0 ? 128 + signal : code;

@@ -87,7 +87,7 @@ int predict(const std::vector<std::string>& words) {
       std::fputs(common.json ? json.c_str() : prediction_text(prediction).c_str(), stdout);
     }
   }
-  if (!out.empty()) write_file_atomically(out, lines);
+  if (!out.empty()) write_file(out, lines);
   return failed ? 1 : 0;
 }
 

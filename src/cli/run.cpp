@@ -4,7 +4,8 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "data/npy.h"
-#include "formats/onnx/tensor_file.h"
+#include "formats/onnx/file.h"
+#include "ir/op.h"
 #include "place/inference.h"
 #include "temper/error.h"
 #include "tensor/print.h"
@@ -14,7 +15,7 @@ namespace temper::cli {
 namespace {
 
 Tensor read_tensor(const std::string& file) {
-  return file.ends_with(".pb") ? read_tensor_proto(file) : read_npy(file);
+  return file.ends_with(".pb") ? onnx::parse_tensor_file(file).tensor : read_npy(file);
 }
 
 size_t input_named(const std::vector<Port>& ports, const std::string& name) {
