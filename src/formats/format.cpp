@@ -4,26 +4,33 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "formats/native.h"
 #include "formats/onnx/onnx.h"
+#include "formats/safetensors.h"
 #include "temper/error.h"
 
 namespace temper {
 
 std::span<const Format> formats() {
   static const std::array kFormats{
-      Format{"ONNX", {".onnx"}, true, onnx::read_onnx, nullptr},
+      Format{"ONNX", {".onnx"}, true, onnx::read_onnx, onnx::write_onnx},
+      Format{"temper", {".temper"}, true, read_native, write_native},
+      Format{"safetensors", {".safetensors"}, false, read_safetensors, write_safetensors},
   };
   return kFormats;
 }
 
 const Format& format_of(const std::string& path) {
+  std::string_view name = path;
+  while (ends_with(name, "/")) name.remove_suffix(1);
   std::vector<std::string_view> endings;
   for (const Format& format : formats()) {
     for (const std::string_view ending : format.endings) {
-      if (ends_with(path, ending)) return format;
+      if (ends_with(name, ending)) return format;
       endings.push_back(ending);
     }
   }
+  if (is_native(path)) return format_of(".temper");
   throw Error(ErrorKind::unsupported,
               concat(path, ": no model format has this file name ending; there are ", join(endings, ", ")))
       .in_file(path);

@@ -1,6 +1,6 @@
-// Runs ONNX's operator tests (shared/data/onnx_conformance) through the reader and the interpreter, and
-// compares what passes and what fails with a committed list. A test that passes though it is listed to fail
-// is as wrong as one that fails though it is listed to pass.
+// Runs ONNX's operator tests (shared/data/onnx_conformance) through the reader and the interpreter, then
+// writes each model and does the same with what was written. A committed list says what to expect; a test
+// that does better than listed is as wrong as one that does worse.
 //
 //   onnx_node_tests LIST FOLDER [--update]   FOLDER: where the tests are unpacked; --update writes LIST anew
 #include <cstdio>
@@ -95,47 +95,81 @@ std::vector<Tensor> read_tensors(const fs::path& folder, const std::string& pref
   }
 }
 
-// One data set of one test; throws on any difference.
-void run_set(const std::string& file, const onnx::ModelDef& parsed, const fs::path& set) {
-  const std::vector<Tensor> inputs = read_tensors(set, "input_"), expected = read_tensors(set, "output_");
-  ReadOptions options;
-  options.free_batch = FreeBatch::keep;
-  std::map<std::string, Tensor> given;
-  for (size_t i = 0; i < inputs.size() && i < parsed.graph.inputs.size(); ++i) {
-    const std::string& name = parsed.graph.inputs[i].name;
-    given[name] = options.values[name] = inputs[i];
-    options.shapes[name] = inputs[i].shape();
-  }
-  const Model model = onnx::read_onnx(file, options);
-  given.insert(model.parameters.begin(), model.parameters.end());
+struct DataSet {
+  std::map<std::string, Tensor> inputs;
+  std::vector<Tensor> outputs;
+};
+
+DataSet read_set(const onnx::ModelDef& file, const fs::path& folder) {
+  const std::vector<Tensor> inputs = read_tensors(folder, "input_");
+  DataSet set{{}, read_tensors(folder, "output_")};
+  for (size_t i = 0; i < inputs.size() && i < file.graph.inputs.size(); ++i)
+    set.inputs[file.graph.inputs[i].name] = inputs[i];
+  return set;
+}
+
+// Throws on any difference.
+void compare(const Model& model, const DataSet& set) {
   std::vector<Tensor> arguments;
-  for (const Port& port : model.graph.inputs) arguments.push_back(given.at(port.name));
+  for (const Port& port : model.graph.inputs) {
+    const auto parameter = model.parameters.find(port.name);
+    arguments.push_back(parameter != model.parameters.end() ? parameter->second : set.inputs.at(port.name));
+  }
   const std::vector<Tensor> results = interpret(model.graph, arguments);
-  if (results.size() < expected.size())
-    throw Error(ErrorKind::internal, concat(results.size(), " outputs of ", expected.size()));
-  for (size_t i = 0; i < expected.size(); ++i) {
+  if (results.size() < set.outputs.size())
+    throw Error(ErrorKind::internal, concat(results.size(), " outputs of ", set.outputs.size()));
+  for (size_t i = 0; i < set.outputs.size(); ++i) {
     std::string why;
-    if (!close(results[i], expected[i], kRelative, kAbsolute, &why))
+    if (!close(results[i], set.outputs[i], kRelative, kAbsolute, &why))
       throw Error(ErrorKind::internal, concat("output ", i, ": ", why));
   }
 }
 
-// Empty if the test passes, else why not.
-std::string run_test(const fs::path& folder) {
+// In the oldest opset that can say it.
+std::string written_somehow(const Model& model) {
+  WriteOptions options;
   try {
-    const std::string file = (folder / "model.onnx").string();
+    return onnx::onnx_bytes(model, options);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unsupported) throw;
+    options.opset = 21;
+    return onnx::onnx_bytes(model, options);
+  }
+}
+
+// "pass": as read and as written again; "reads": only as read; "fail": not even that.
+struct Outcome {
+  std::string word, why;
+};
+
+std::string one_line(std::string why, const fs::path& folder) {
+  for (const std::string& path :
+       {(folder / "model.onnx: ").string(), (folder / "written.onnx: ").string(), folder.string() + "/"})
+    for (size_t at; (at = why.find(path)) != std::string::npos;) why.erase(at, path.size());
+  for (char& letter : why) letter = letter == '\n' ? ' ' : letter;
+  return why;
+}
+
+Outcome run_test(const fs::path& folder) {
+  Outcome outcome{"fail", ""};
+  try {
+    const std::string file = (folder / "model.onnx").string(), written = (folder / "written.onnx").string();
     const onnx::ModelDef parsed = onnx::parse_file(file);
-    int sets = 0;
-    for (; fs::exists(folder / concat("test_data_set_", sets)); ++sets)
-      run_set(file, parsed, folder / concat("test_data_set_", sets));
-    return sets > 0 ? "" : "no data";
+    const DataSet set = read_set(parsed, folder / "test_data_set_0");
+    ReadOptions options;
+    options.free_batch = FreeBatch::keep;
+    options.values = set.inputs;
+    for (const auto& [name, tensor] : set.inputs) options.shapes[name] = tensor.shape();
+    const Model model = onnx::read_onnx(file, options);
+    compare(model, set);
+    outcome.word = "reads";
+    const std::string bytes = written_somehow(model);
+    compare(onnx::read_onnx(bytes, written, options), set);
+    std::ofstream(written, std::ios::binary) << bytes;
+    return {"pass", ""};
   } catch (const std::exception& error) {
-    std::string why = error.what();
-    for (size_t at; (at = why.find(folder.parent_path().string() + "/")) != std::string::npos;)
-      why.erase(at, folder.parent_path().string().size() + 1);
-    for (char& letter : why) letter = letter == '\n' ? ' ' : letter;
-    const std::string own = folder.filename().string() + "/model.onnx: ";
-    return starts_with(why, own) ? why.substr(own.size()) : why;
+    outcome.why = one_line(error.what(), folder);
+    return outcome;
   }
 }
 
@@ -149,46 +183,42 @@ bool in_tiers(const fs::path& folder) {
   }
 }
 
-// "pass NAME" or "fail NAME: reason"
-std::map<std::string, bool> read_list(const std::string& path) {
-  std::map<std::string, bool> list;
+// Lines of "WORD NAME" or "WORD NAME: reason".
+std::map<std::string, std::string> read_list(const std::string& path) {
+  std::map<std::string, std::string> list;
   std::ifstream stream(path);
   for (std::string line; std::getline(stream, line);) {
-    if (line.empty() || line[0] == '#') continue;
-    const std::string name =
-        line.substr(5, line.find(':') == std::string::npos ? std::string::npos : line.find(':') - 5);
-    list[name] = starts_with(line, "pass ");
+    const size_t space = line.find(' ');
+    if (line.empty() || line[0] == '#' || space == std::string::npos) continue;
+    list[line.substr(space + 1,
+                     line.find(':') == std::string::npos ? std::string::npos : line.find(':') - space - 1)] =
+        line.substr(0, space);
   }
   return list;
 }
 
-void write_list(const std::string& path, const std::map<std::string, std::string>& results) {
+void write_list(const std::string& path, const std::map<std::string, Outcome>& outcomes) {
   std::ofstream stream(path);
-  stream << "# ONNX's operator tests: what passes, and what fails and why. Checked by onnx_node_tests; "
-            "--update writes it.\n";
-  for (const auto& [name, why] : results)
-    stream << (why.empty() ? "pass " : "fail ") << name << (why.empty() ? "" : ": ") << why << '\n';
+  stream << "# ONNX's operator tests, checked by onnx_node_tests (--update writes this file).\n"
+            "# pass: as read, and as read, written and read again; reads: only as read; fail: neither. Then "
+            "why.\n";
+  for (const auto& [name, outcome] : outcomes)
+    stream << outcome.word << ' ' << name << (outcome.why.empty() ? "" : ": ") << outcome.why << '\n';
 }
 
-int compare_lists(const std::map<std::string, bool>& expected,
-                  const std::map<std::string, std::string>& results) {
+int compare_lists(const std::map<std::string, std::string>& expected,
+                  const std::map<std::string, Outcome>& outcomes) {
   int wrong = 0;
-  for (const auto& [name, why] : results) {
+  for (const auto& [name, outcome] : outcomes) {
     const auto listed = expected.find(name);
-    if (listed == expected.end()) {
-      std::cout << "not listed: " << name << '\n';
-    } else if (listed->second && !why.empty()) {
-      std::cout << "should pass: " << name << ": " << why << '\n';
-    } else if (!listed->second && why.empty()) {
-      std::cout << "listed to fail, but passes: " << name << '\n';
-    } else {
-      continue;
-    }
+    if (listed != expected.end() && listed->second == outcome.word) continue;
+    std::cout << name << ": listed as '" << (listed == expected.end() ? "nothing" : listed->second)
+              << "', found '" << outcome.word << "' " << outcome.why << '\n';
     ++wrong;
   }
-  for (const auto& [name, passes] : expected) {
-    if (results.contains(name)) continue;
-    std::cout << "listed, but absent: " << name << '\n';
+  for (const auto& [name, word] : expected) {
+    if (outcomes.contains(name)) continue;
+    std::cout << name << ": listed, but absent\n";
     ++wrong;
   }
   return wrong;
@@ -197,7 +227,7 @@ int compare_lists(const std::map<std::string, bool>& expected,
 int run(const std::string& list, const fs::path& folder, bool update) {
   const std::string archive = shared_data("onnx_conformance/onnx_node_tests.tar.gz").string();
   if (!fs::exists(archive)) {
-    std::cout << "skipped, because shared/data/onnx_conformance is absent\n";
+    std::cout << "skipped, because there is no " << archive << '\n';
     return kSkipped;
   }
   fs::create_directories(folder);
@@ -205,21 +235,22 @@ int run(const std::string& list, const fs::path& folder, bool update) {
     std::cout << "cannot unpack " << archive << '\n';
     return 1;
   }
-  std::map<std::string, std::string> results;
-  int passed = 0, tiers = 0, passed_tiers = 0;
+  std::map<std::string, Outcome> outcomes;
+  int read = 0, written = 0, tiers = 0, read_tiers = 0;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
     if (entry.path().filename() != "model.onnx") continue;
     const fs::path test = entry.path().parent_path();
-    const std::string why = results[test.filename().string()] = run_test(test);
-    const bool tier = in_tiers(test);
-    passed += why.empty();
+    const Outcome outcome = outcomes[test.filename().string()] = run_test(test);
+    const bool reads = outcome.word != "fail", tier = in_tiers(test);
+    read += reads;
+    written += outcome.word == "pass";
     tiers += tier;
-    passed_tiers += tier && why.empty();
+    read_tiers += tier && reads;
   }
-  if (update) write_list(list, results);
-  const int wrong = compare_lists(read_list(list), results);
-  std::cout << passed << " of " << results.size() << " tests pass; of the " << tiers
-            << " whose operators are in the first two tiers, " << passed_tiers << "; " << wrong
+  if (update) write_list(list, outcomes);
+  const int wrong = compare_lists(read_list(list), outcomes);
+  std::cout << read << " of " << outcomes.size() << " tests pass (" << written << " also as written); of the "
+            << tiers << " whose operators are in the first two tiers, " << read_tiers << "; " << wrong
             << " differ from the list\n";
   return wrong == 0 ? 0 : 1;
 }

@@ -9,6 +9,11 @@ Value Call::in(size_t i) {
   return scope.value(node.inputs[i]);
 }
 
+Type Call::type(size_t i) {
+  if (!has(i)) invalid("input ", i, " is missing");
+  return scope.type(node.inputs[i]);
+}
+
 bool Call::wants(size_t output) const {
   return output < node.outputs.size() && !node.outputs[output].empty() && scope.wanted(node.outputs[output]);
 }

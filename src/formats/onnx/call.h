@@ -20,7 +20,8 @@ using Results = std::vector<Value>;  // one per output of the ONNX node; none fo
 class Scope {
  public:
   virtual ~Scope() = default;
-  virtual Value value(const std::string& name) = 0;
+  virtual Value value(const std::string& name) = 0;  // an initialiser becomes a parameter or a constant here
+  virtual Type type(const std::string& name) = 0;
   virtual std::optional<Known> known(const std::string& name) = 0;
   virtual bool wanted(const std::string& name) = 0;  // somebody reads it, or it is an output of the graph
   virtual void note(std::string text) = 0;
@@ -44,7 +45,7 @@ class Call {
   Value maybe(size_t i) { return has(i) ? in(i) : Value(); }  // none if absent
   size_t count() const { return node.inputs.size(); }
   bool wants(size_t output) const;
-  Type type(size_t i) { return b.type(in(i)); }
+  Type type(size_t i);
   Shape shape(size_t i) { return type(i).shape; }
   int rank(size_t i) { return shape(i).rank(); }
   int rank(size_t i, int least);  // Error invalid if less

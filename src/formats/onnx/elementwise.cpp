@@ -2,6 +2,7 @@
 #include <array>
 #include <limits>
 
+#include "formats/bytes.h"
 #include "formats/onnx/call.h"
 
 namespace temper::onnx {
@@ -147,8 +148,7 @@ Value overflowing(Call& c, Value x, Value converted) {
   for (const Overflow& overflow : kOverflows) {
     if (overflow.dtype != type.dtype) continue;
     const auto bits = [&](uint8_t byte) {
-      const Value constant = c.b.constant(Tensor::scalar(byte));
-      return ops::broadcast_to(c.b, ops::bitcast(c.b, constant, type.dtype), type.shape);
+      return ops::broadcast_to(c.b, c.b.constant(copy_bytes({type.dtype, {}}, &byte)), type.shape);
     };
     const Value above = ops::compare(c.b, x, splat(c, x, overflow.over), overflow.inclusive ? "ge" : "gt");
     const Value below = ops::compare(c.b, x, splat(c, x, -overflow.over), overflow.inclusive ? "le" : "lt");

@@ -82,6 +82,7 @@ NamedTensor parse_tensor_file(const std::string& path);
 // Initialisers past `external_over` bytes in all go to `path`.data beside the file. The same model gives the
 // same bytes. Both files are complete before either takes its name.
 void write_file(const ModelDef& model, const std::string& path, int64_t external_over);
+std::string file_bytes(const ModelDef& model);  // without external data
 void write_tensor_file(const NamedTensor& tensor, const std::string& path);
 
 // ONNX's number of an element type, and back; none if it has none here.

@@ -7,5 +7,6 @@ namespace temper::onnx {
 Model read_onnx(const std::string& path, const ReadOptions& options);
 Model read_onnx(std::string_view bytes, const std::string& path, const ReadOptions& options);
 void write_onnx(const Model& model, const std::string& path, const WriteOptions& options);
+std::string onnx_bytes(const Model& model, const WriteOptions& options);  // all in one, whatever its size
 
 }  // namespace temper::onnx

@@ -47,6 +47,11 @@ class Reader final : public Scope {
     if (!slot.value) slot.value = materialise(*slot.initializer);
     return slot.value;
   }
+  Type type(const std::string& name) override {
+    const Slot& slot = find(name);
+    if (slot.value || slot.initializer->tensor.empty()) return builder_.type(value(name));
+    return slot.initializer->tensor.type();
+  }
   std::optional<Known> known(const std::string& name) override {
     const Slot& slot = find(name);
     if (slot.initializer)

@@ -148,6 +148,12 @@ void write_file(const ModelDef& model, const std::string& path, int64_t external
   file.commit();
 }
 
+std::string file_bytes(const ModelDef& model) {
+  ::onnx::ModelProto proto;
+  FileBuilder(nullptr, {}).model(model, proto);
+  return serialise(proto, model.graph.name);
+}
+
 void write_tensor_file(const NamedTensor& tensor, const std::string& path) {
   ::onnx::TensorProto proto;
   FileBuilder(nullptr, {}).tensor(tensor.name, tensor.tensor, proto, false);
