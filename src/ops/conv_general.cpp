@@ -10,13 +10,11 @@ ops::ConvDims conv_dims(const Attributes& attributes) {
           attributes.get<int64_t>("batch_groups")};
 }
 
-WindowAxis conv_window(const ops::ConvDims& dims, size_t axis, int64_t size) {
-  return {size,
-          dims.strides[axis],
-          dims.low[axis],
-          dims.high[axis],
-          dims.x_dilation[axis],
-          dims.w_dilation[axis]};
+std::optional<int64_t> spread_difference(const Dim& a, int64_t a_dilation, const Dim& b, int64_t b_dilation) {
+  if (a.is_static() && b.is_static()) return dilated(a.size(), a_dilation) - dilated(b.size(), b_dilation);
+  const std::optional<Dim> x = product(std::vector<Dim>{a, a_dilation}),
+                           y = product(std::vector<Dim>{b, b_dilation});
+  return x && x == y ? std::optional(b_dilation - a_dilation) : std::nullopt;
 }
 
 namespace {
@@ -32,6 +30,17 @@ void expect_groups(const InferContext& c, const ops::ConvDims& dims) {
   if (!quotient(w[0], dims.groups * dims.batch_groups) || !quotient(x[0], dims.batch_groups))
     c.fail(concat("x ", to_string(c.inputs[0]), " and w ", to_string(c.inputs[1]), " cannot be cut into ",
                   dims.groups, " groups and ", dims.batch_groups, " batch groups"));
+}
+
+// Both may be symbolic where the window slides over what it was made from, as in the gradient of w.
+Dim conv_positions(const InferContext& c, const ops::ConvDims& dims, const Dim& x, const Dim& w, size_t i) {
+  if (w.is_static())
+    return window_positions(
+        c, x, {w.size(), dims.strides[i], dims.low[i], dims.high[i], dims.x_dilation[i], dims.w_dilation[i]});
+  const std::optional<int64_t> left = spread_difference(x, dims.x_dilation[i], w, dims.w_dilation[i]);
+  if (!left) c.fail(concat("a symbolic window ", to_string(w), " cannot slide over ", to_string(x)));
+  const int64_t steps = *left + dims.low[i] + dims.high[i];
+  return steps < 0 ? 0 : steps / dims.strides[i] + 1;
 }
 
 std::vector<Type> infer_conv(const InferContext& c) {
@@ -52,9 +61,7 @@ std::vector<Type> infer_conv(const InferContext& c) {
   expect_groups(c, dims);
   Shape shape{*quotient(x[0], dims.batch_groups), w[0]};
   for (int i = 0; i < spatial; ++i) {
-    if (!w[i + 2].is_static()) c.fail(concat("the window of w ", to_string(c.inputs[1]), " must be static"));
-    shape.push_back(
-        window_positions(c, x[i + 2], conv_window(dims, static_cast<size_t>(i), w[i + 2].size())));
+    shape.push_back(conv_positions(c, dims, x[i + 2], w[i + 2], static_cast<size_t>(i)));
   }
   return {{c.inputs[0].dtype, shape}};
 }

@@ -4,16 +4,22 @@
 namespace temper {
 namespace {
 
-// a - b along one axis, symbolic ones included where they are equal.
 int64_t difference(const Dim& a, int64_t a_dilation, const Dim& b, int64_t b_dilation) {
-  if (a == b && a_dilation == b_dilation) return 0;
-  if (a.is_static() && b.is_static()) return dilated(a.size(), a_dilation) - dilated(b.size(), b_dilation);
+  if (const std::optional<int64_t> known = spread_difference(a, a_dilation, b, b_dilation)) return *known;
   throw Error(ErrorKind::unsupported,
               concat("no gradient through a convolution along the symbolic dimension ", to_string(a),
                      ": fix it with --shape"));
 }
 
 Shape spatial(const Shape& shape) { return Shape(std::vector<Dim>(shape.begin() + 2, shape.end())); }
+
+Ints window_sizes(const Shape& w) {
+  const Shape window = spatial(w);
+  if (!window.is_static())
+    throw Error(ErrorKind::unsupported,
+                "no gradient of a gradient of a convolution with symbolic sizes: fix them with --shape");
+  return window.sizes();
+}
 
 Value swap_first_axes(Builder& b, Value x) {
   Ints permutation = range(0, b.shape(x).rank());
@@ -54,12 +60,13 @@ Value features_to_batch(Builder& b, Value x, int64_t groups) {
 // x was spread by x_dilation and read at steps of strides: dy is spread by the strides and read at steps of
 // x_dilation.
 Value gradient_of_x(Builder& b, const ops::ConvDims& dims, Value x, Value w, Value dy) {
-  const Shape in = spatial(b.shape(x)), window = spatial(b.shape(w)), out = spatial(b.shape(dy));
+  const Shape in = spatial(b.shape(x)), out = spatial(b.shape(dy));
+  const Ints window = window_sizes(b.shape(w));
   ops::ConvDims back{
       dims.x_dilation, {}, {}, dims.strides, dims.w_dilation, dims.groups * dims.batch_groups, 1};
   for (int i = 0; i < in.rank(); ++i) {
     const auto axis = static_cast<size_t>(i);
-    const int64_t reach = dilated(window.size(i), dims.w_dilation[axis]);
+    const int64_t reach = dilated(window[axis], dims.w_dilation[axis]);
     back.low.push_back(reach - 1 - dims.low[axis]);
     back.high.push_back(difference(in[i], dims.x_dilation[axis], out[i], dims.strides[axis]) +
                         dims.low[axis]);
@@ -71,12 +78,13 @@ Value gradient_of_x(Builder& b, const ops::ConvDims& dims, Value x, Value w, Val
 
 // The window slides over x by w_dilation, dy is the filter, spread by the strides.
 Value gradient_of_w(Builder& b, const ops::ConvDims& dims, Value x, Value w, Value dy) {
-  const Shape in = spatial(b.shape(x)), window = spatial(b.shape(w)), out = spatial(b.shape(dy));
+  const Shape in = spatial(b.shape(x)), out = spatial(b.shape(dy));
+  const Ints window = window_sizes(b.shape(w));
   ops::ConvDims back{dims.w_dilation, dims.low,          {},         dims.x_dilation,
                      dims.strides,    dims.batch_groups, dims.groups};
   for (int i = 0; i < in.rank(); ++i) {
     const auto axis = static_cast<size_t>(i);
-    const int64_t reach = dilated(window.size(i), dims.w_dilation[axis]);
+    const int64_t reach = dilated(window[axis], dims.w_dilation[axis]);
     back.high.push_back(difference(out[i], dims.strides[axis], in[i], dims.x_dilation[axis]) + reach - 1 -
                         dims.low[axis]);
   }

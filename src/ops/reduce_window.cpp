@@ -1,4 +1,6 @@
 // Sliding windows folded into one element each.
+#include <algorithm>
+
 #include "ops/reduction.h"
 
 namespace temper {
@@ -96,11 +98,26 @@ class Views {
   std::vector<Ints> elements_;
 };
 
-// dx = every dy added back at each element of its window.
-Value gradient_of_sum(Builder& b, const Views& views, Value dy) {
-  Value dx = views.back(0, dy);
-  for (size_t k = 1; k < views.size(); ++k) dx = ops::add(b, dx, views.back(k, dy));
-  return dx;
+// dx[i] = the sum of every dy whose window holds i: dy spread by the strides, under the same window.
+Value gradient_of_sum(Builder& b, const Window& window, const Shape& in, Value dy) {
+  const Shape out = b.shape(dy);
+  Window back = window;
+  Ints low, high, interior;
+  for (size_t i = 0; i < window.size.size(); ++i) {
+    const auto axis = static_cast<int>(i);
+    const int64_t gap = window.strides[i] - 1;
+    const int64_t before = dilated(window.size[i], window.dilations[i]) - 1 - window.low[i];
+    // what the spread dy lacks of x: symbolic, x is a multiple, so that it lacks the last gap
+    const int64_t lacks =
+        in[axis].is_static() ? in.size(axis) - dilated(out.size(axis), window.strides[i]) : gap;
+    const int64_t after = window.low[i] + lacks;
+    low.push_back(std::min<int64_t>(before, 0));
+    high.push_back(in[axis].is_static() ? std::min<int64_t>(after, 0) : gap);
+    interior.push_back(gap);
+    back.low[i] = before - low[i], back.high[i] = after - high[i], back.strides[i] = 1;
+  }
+  const Value spread = ops::pad(b, dy, b.scalar(b.dtype(dy), 0), low, high, interior);
+  return ops::reduce_window(b, spread, back.size, back.strides, back.low, back.high, back.dilations, "sum");
 }
 
 // The first of equals in row-major order has the gradient.
@@ -131,8 +148,9 @@ Value gradient_of_product(Builder& b, const Views& views, Value dy) {
 
 std::vector<Value> vjp_reduce_window(Builder& b, const VjpContext& c) {
   const Reduction& kind = reduction(c.node.attributes.get<std::string>("kind"));
-  const Views views(b, c.inputs[0], window_of(c.node.attributes), kind, b.shape(c.outputs[0]));
-  if (kind.kind == "sum") return {gradient_of_sum(b, views, c.cotangents[0])};
+  const Window window = window_of(c.node.attributes);
+  if (kind.kind == "sum") return {gradient_of_sum(b, window, b.shape(c.inputs[0]), c.cotangents[0])};
+  const Views views(b, c.inputs[0], window, kind, b.shape(c.outputs[0]));
   if (kind.kind == "prod") return {gradient_of_product(b, views, c.cotangents[0])};
   return {gradient_of_extreme(b, views, c.outputs[0], c.cotangents[0])};
 }

@@ -5,6 +5,9 @@
 
 namespace temper {
 
+// Bounds what shape rules compute with, so that sums and products of a few numbers cannot overflow.
+static constexpr int64_t kTooLong = int64_t{1} << 50;
+
 void expect_inputs(const InferContext& c, size_t count) {
   if (c.inputs.size() != count) c.fail(concat("expected ", count, " operands, found ", c.inputs.size()));
   for (size_t i = 0; i < count; ++i) {
@@ -56,7 +59,7 @@ Ints axes_attribute(const InferContext& c, std::string_view name, int rank) {
 }
 
 Ints sizes_attribute(const InferContext& c, std::string_view name, int64_t count, int64_t least) {
-  constexpr int64_t kLimit = int64_t{1} << 40;  // so that sums and products of a few of them cannot overflow
+  constexpr int64_t kLimit = int64_t{1} << 40;
   const Ints& values = c.attributes.get<Ints>(name);
   expect_entries(c, name, values, count);
   for (int64_t value : values) {
@@ -123,21 +126,27 @@ std::optional<Dim> quotient(const Dim& dim, int64_t divisor) {
 
 bool is_one(const Dim& dim) { return dim == Dim(1); }
 
-int64_t dilated(int64_t size, int64_t dilation) { return size <= 0 ? 0 : (size - 1) * dilation + 1; }
+int64_t dilated(int64_t size, int64_t dilation) {
+  int64_t steps = 0;
+  if (size <= 0) return 0;
+  if (__builtin_mul_overflow(size - 1, dilation, &steps) || steps > kTooLong) return kTooLong;
+  return steps + 1;
+}
 
 Dim window_positions(const InferContext& c, const Dim& dim, const WindowAxis& window) {
   const int64_t reach = dilated(window.size, window.dilation);
   const int64_t padding = window.low + window.high;
-  if (!dim.is_static()) {  // f N + padding - reach, divided by the stride and rounded down, plus one
-    const std::optional<Dim> steps = quotient(dim, window.stride);
-    if (window.base_dilation == 1 && steps && padding >= reach - window.stride && padding < reach)
-      return *steps;
+  if (!dim.is_static()) {  // spread f N + padding - reach, divided by the stride and rounded down, plus one
+    const std::optional<Dim> spread = product(std::vector<Dim>{dim, window.base_dilation});
+    const std::optional<Dim> steps = spread ? quotient(*spread, window.stride) : std::nullopt;
+    const int64_t rest = padding - (window.base_dilation - 1) - reach;
+    if (steps && rest >= -window.stride && rest < 0) return *steps;
     c.fail(concat("a window of reach ", reach, ", stride ", window.stride, " and padding ", window.low, " + ",
                   window.high, " does not give a multiple of the symbolic dimension ", to_string(dim)));
   }
-  int64_t size = dim.size();
-  if (size > (int64_t{1} << 40)) c.fail(concat("a window cannot slide along a dimension of ", size));
-  size = dilated(size, window.base_dilation) + padding;
+  const int64_t size = dilated(dim.size(), window.base_dilation) + padding;
+  if (size >= kTooLong || reach >= kTooLong)
+    c.fail(concat("a window of ", window.size, " cannot slide along a dimension of ", dim.size()));
   return size < reach ? 0 : (size - reach) / window.stride + 1;
 }
 

@@ -40,7 +40,7 @@ struct WindowAxis {
 };
 // The number of positions. A symbolic dimension must come out as a multiple of its symbol.
 Dim window_positions(const InferContext& c, const Dim& dim, const WindowAxis& window);
-int64_t dilated(int64_t size, int64_t dilation);  // 0 stays 0
+int64_t dilated(int64_t size, int64_t dilation);  // 0 stays 0; at most 2^50
 
 // The rest of the axes, ascending.
 Ints other_axes(int rank, const Ints& axes);

@@ -43,6 +43,22 @@ void expect_equal_for_batch(Make make, Shape x_shape, const Shape& w_shape, cons
   }
 }
 
+TEST(SymbolicPicture, HasTheGradientsOfItsSize) {
+  const Shape picture{2, 3, Dim(4, "N"), Dim::symbol("N")};
+  expect_equal_for_batch(
+      [](Builder& b, Value x, Value w) {
+        return ops::conv_general(b, x, w, {{2, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}});
+      },
+      picture, {4, 3, 3, 3}, "convolution");
+  expect_equal_for_batch(
+      [](Builder& b, Value x, Value w) {
+        const Value y = ops::mul(b, x, w);
+        return ops::reduce_window(b, y, {1, 1, 3, 2}, {1, 1, 2, 1}, {0, 0, 1, 1}, {0, 0, 0, 0}, {1, 1, 1, 1},
+                                  "sum");
+      },
+      picture, {1, 3, 1, 1}, "sums of windows");
+}
+
 TEST(SymbolicBatch, HasTheGradientsOfItsSize) {
   const Dim n = Dim::symbol("N");
   expect_equal_for_batch([](Builder& b, Value x, Value w) { return ops::tanh(b, ops::mul(b, x, w)); }, {n, 4},
