@@ -1,4 +1,6 @@
 // Every sample of every op, by the kernels of the CPU, against the reference; and the same bits for any team.
+#include "ops/samples.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,7 +9,6 @@
 #include "devices/cpu/cpu.h"
 #include "ops/interpreter/interpret.h"
 #include "ops/registry.h"
-#include "ops/samples.h"
 #include "runtime/compile.h"
 #include "runtime/registry.h"
 #include "tensor/compare.h"
@@ -21,7 +22,10 @@ Device& processor() {
 }
 
 double tolerance(const Sample& sample, DType dtype) {
-  const double usual = dtype == DType::f64 ? 1e-12 : dtype == DType::f16 ? 2e-3 : dtype == DType::bf16 ? 1.6e-2 : 2e-6;
+  const double usual = dtype == DType::f64    ? 1e-12
+                       : dtype == DType::f16  ? 2e-3
+                       : dtype == DType::bf16 ? 1.6e-2
+                                              : 2e-6;
   return std::max(sample.tolerance, usual);
 }
 
@@ -65,7 +69,8 @@ TEST_P(Samples, AgreeWithTheReference) {
 std::vector<const Op*> sampled() {
   std::vector<const Op*> ops;
   for (const Op* op : all_ops()) {
-    const bool contraction = op->name.starts_with("conv_") || op->name == "conv2d" || op->name == "dot_general";
+    const bool contraction =
+        op->name.starts_with("conv_") || op->name == "conv2d" || op->name == "dot_general";
     const bool control = op->samples && !op->samples()[0].regions.empty();
     if (op->samples && !contraction && !control) ops.push_back(op);
   }

@@ -33,8 +33,9 @@ Product multiply(V x, uint32_t factor) {
   const V f = hn::Set(d, factor);
   const V even = hn::BitCast(d, hn::MulEven(x, f));
   const V odd = hn::BitCast(d, hn::MulEven(hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(wide, x))), f));
-  const V swapped = hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(wide, even)));
-  return {hn::OddEven(odd, swapped), hn::Mul(x, f)};
+  const V even_high = hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(wide, even)));
+  const V odd_low = hn::BitCast(d, hn::ShiftLeft<32>(hn::BitCast(wide, odd)));
+  return {hn::OddEven(odd, even_high), hn::OddEven(odd_low, even)};
 }
 #endif
 
