@@ -84,14 +84,14 @@ Image rotated(const Image& image, double degrees) {
         };
         const double upper = at(left, top) + (at(right, top) - at(left, top)) * part_x;
         const double lower = at(left, bottom) + (at(right, bottom) - at(left, bottom)) * part_x;
-        *to++ = static_cast<uint8_t>(upper + (lower - upper) * part_y + 0.5);
+        *to++ = static_cast<uint8_t>(std::lrint(upper + (lower - upper) * part_y));
       }
     }
   }
   return out;
 }
 
-uint8_t to_byte(double value) { return static_cast<uint8_t>(std::clamp(value, 0.0, 255.0) + 0.5); }
+uint8_t to_byte(double value) { return static_cast<uint8_t>(std::lrint(std::clamp(value, 0.0, 255.0))); }
 
 double luma(const uint8_t* pixel, int channels) {
   return channels == 1 ? pixel[0] : 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2];

@@ -60,6 +60,8 @@ struct Taps {
   std::vector<int32_t> weights;  // [output, width]
 };
 
+int nearest_whole(double x) { return static_cast<int>(std::floor(x + 0.5)); }
+
 Taps make_taps(int input, double begin, double end, int output, const Kernel& kernel) {
   const double scale = (end - begin) / output;
   const double stretch = std::max(scale, 1.0);  // when shrinking, the filter covers as many more pixels
@@ -73,8 +75,8 @@ Taps make_taps(int input, double begin, double end, int output, const Kernel& ke
   const double per_stretch = 1 / stretch;
   for (int i = 0; i < output; ++i) {
     const double center = begin + (i + 0.5) * scale;
-    const int first = std::max(0, static_cast<int>(center - support + 0.5));
-    const int count = std::min(input, static_cast<int>(center + support + 0.5)) - first;
+    const int first = std::max(0, nearest_whole(center - support));
+    const int count = std::min(input, nearest_whole(center + support)) - first;
     double sum = 0;
     for (int k = 0; k < count; ++k) {
       exact[static_cast<size_t>(k)] = kernel.weight((k + first - center + 0.5) * per_stretch);
