@@ -28,19 +28,25 @@ void require_static(const Graph& graph) {
   }
 }
 
-// One message for all: each node with its reason.
-void require_claimed(const Target& target, const TargetFacts& facts, const Graph& graph) {
-  std::string refused;
-  int count = 0;
+// Every node the target refuses with its reason, regions included.
+void find_refused(const Target& target, const TargetFacts& facts, const Graph& graph,
+                  std::vector<std::string>& refused) {
   for (int i = 0; i < graph.size(); ++i) {
-    const Claim claim = target.claim(facts, graph, graph.nodes()[static_cast<size_t>(i)]);
-    if (claim.kind == Claim::kernel) continue;
-    if (count++ > 0) refused += "; ";
-    refused += concat(graph.describe(i), ": ", claim.why.empty() ? "no kernel" : claim.why);
+    const Node& node = graph.nodes()[static_cast<size_t>(i)];
+    const Claim claim = target.claim(facts, graph, node);
+    if (claim.kind != Claim::kernel)
+      refused.push_back(concat(graph.describe(i), ": ", claim.why.empty() ? "no kernel" : claim.why));
+    for (const Graph& region : node.regions) find_refused(target, facts, region, refused);
   }
-  if (count > 0)
-    throw Error(ErrorKind::unsupported, concat("device `", target.name, "` cannot run ", count,
-                                               count == 1 ? " node: " : " nodes: ", refused));
+}
+
+void require_claimed(const Target& target, const TargetFacts& facts, const Graph& graph) {
+  std::vector<std::string> refused;
+  find_refused(target, facts, graph, refused);
+  if (!refused.empty())
+    throw Error(ErrorKind::unsupported,
+                concat("device `", target.name, "` cannot run ", refused.size(),
+                       refused.size() == 1 ? " node: " : " nodes: ", join(refused, "; ")));
 }
 
 }  // namespace

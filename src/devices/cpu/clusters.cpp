@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "codegen/tape.h"
+#include "devices/cpu/control.h"
 #include "devices/cpu/fusion.h"
 #include "ir/op.h"
 
@@ -89,14 +90,19 @@ std::vector<Cluster> make_clusters(const Graph& graph) {
   std::vector<bool> taken(static_cast<size_t>(graph.size()), false);
   std::vector<Cluster> clusters;
   for (int i = 0; i < graph.size(); ++i) {
-    if (!is_contraction(graph.nodes()[static_cast<size_t>(i)])) continue;
-    clusters.push_back(grow_cluster(graph, readers, is_output, i));
+    const Node& node = graph.nodes()[static_cast<size_t>(i)];
+    if (is_control(node)) {
+      clusters.push_back({{i}, std::string(node.op->name)});
+    } else if (is_contraction(node)) {
+      clusters.push_back(grow_cluster(graph, readers, is_output, i));
+    } else {
+      continue;
+    }
     for (const int member : clusters.back().nodes) taken[static_cast<size_t>(member)] = true;
   }
   std::vector<bool> live = is_output;
   for (const Cluster& cluster : clusters)
-    for (const Value input : inputs_of(graph, read_fusion(graph, cluster)))
-      live[static_cast<size_t>(input.node)] = true;
+    for (const Value input : inputs_of(graph, cluster)) live[static_cast<size_t>(input.node)] = true;
   for (int i = graph.size() - 1; i >= 0; --i) {
     const auto at = static_cast<size_t>(i);
     const Node& node = graph.nodes()[at];

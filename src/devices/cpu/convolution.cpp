@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "devices/cpu/convolution_shapes.h"
 #include "devices/cpu/fusion.h"
+#include "devices/cpu/parts.h"
 #include "devices/cpu/post_ops.h"
 #include "ir/op.h"
 
@@ -134,30 +135,65 @@ std::unique_ptr<Kernel> make_forward(const KernelRequest& request, const Convolu
   return std::make_unique<StepKernel>(std::move(steps), scratch.bytes());
 }
 
-std::unique_ptr<Kernel> make_input_gradient(const KernelRequest& request, const Convolution& conv) {
-  const Node& node = request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])];
-  const ConvolutionShapes shapes(conv);
-  const Slots slots(request);
+using InputGradient = dnnl::convolution_backward_data::primitive_desc;
+
+InputGradient describe_input_gradient(const Convolution& conv, int64_t batch, const Descriptor* w) {
+  Convolution part = conv;
+  part.x[0] = part.y[0] = batch;
+  const ConvolutionShapes shapes(part);
   const auto hint = forward_description(shapes, {}, user_scratchpad());
-  if (!hint) return nullptr;
-  const dnnl::convolution_backward_data::primitive_desc description(
-      engine(), dnnl::algorithm::convolution_direct, shapes.x, shapes.any_w, shapes.y, shapes.strides,
-      shapes.dilations, shapes.low, shapes.high, hint, user_scratchpad(), true);
-  if (!description) return nullptr;
+  if (!hint) return {};
+  return {engine(),          dnnl::algorithm::convolution_direct,
+          shapes.x,          w ? *w : shapes.any_w,
+          shapes.y,          shapes.strides,
+          shapes.dilations,  shapes.low,
+          shapes.high,       hint,
+          user_scratchpad(), true};
+}
+
+// Of kernels for strides, oneDNN chooses one by the number of threads, and with it the order of the sums.
+bool depends_on_team(const Convolution& conv) { return !all_of(conv.strides, 1, 1); }
+
+// Parts of the batch, one after the other in x and dy.
+std::unique_ptr<Kernel> make_input_gradient(const KernelRequest& request, const Convolution& conv,
+                                            bool deterministic) {
+  const Node& node = request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])];
+  const Slots slots(request);
+  const int64_t batch = conv.x.size(0);
+  const bool cut = deterministic && depends_on_team(conv);
+  const int64_t parts = cut ? batch_parts(batch) : 1;
+  const TeamSize team(cut ? 1 : request.threads);
+  const InputGradient usual = describe_input_gradient(conv, batch / parts, nullptr);
+  if (!usual) return nullptr;
+  const Descriptor weights = usual.weights_desc();
+  const InputGradient larger =
+      batch % parts > 0 ? describe_input_gradient(conv, batch / parts + 1, &weights) : usual;
+  if (!larger) return nullptr;
   std::vector<Step> steps;
   ScratchPlan scratch;
-  const int w = position(request.inputs, node.inputs[1]);
-  std::vector<Binding> bindings{
-      bind_weights(description.weights_desc(),
-                   weights_in_memory(conv, request.input_layouts[static_cast<size_t>(w)]), w, slots.scratch,
-                   steps, scratch),
-      {DNNL_ARG_DIFF_DST, shapes.y, position(request.inputs, node.inputs[0])},
-      {DNNL_ARG_DIFF_SRC, shapes.x, slots.output}};
-  const Descriptor own = description.scratchpad_desc();
-  bindings.push_back(
-      {DNNL_ARG_SCRATCHPAD, own, slots.scratch, scratch.take(static_cast<int64_t>(own.get_size()))});
-  steps.push_back({dnnl::convolution_backward_data(description), std::move(bindings)});
-  return std::make_unique<StepKernel>(std::move(steps), scratch.bytes());
+  const int w = position(request.inputs, node.inputs[1]), dy = position(request.inputs, node.inputs[0]);
+  const Binding bound_weights =
+      bind_weights(weights, weights_in_memory(conv, request.input_layouts[static_cast<size_t>(w)]), w,
+                   slots.scratch, steps, scratch);
+  const size_t before = steps.size();
+  const int64_t x_bytes = byte_size({conv.dtype, conv.x}) / batch,
+                dy_bytes = byte_size({conv.dtype, conv.y}) / batch;
+  int64_t image = 0;
+  for (int64_t part = 0; part < parts; ++part) {
+    const bool one_more = part < batch % parts;
+    const InputGradient& description = one_more ? larger : usual;
+    const Descriptor own = description.scratchpad_desc();
+    steps.push_back(
+        {dnnl::convolution_backward_data(description),
+         {bound_weights,
+          {DNNL_ARG_DIFF_DST, description.diff_dst_desc(), dy, image * dy_bytes},
+          {DNNL_ARG_DIFF_SRC, description.diff_src_desc(), slots.output, image * x_bytes},
+          {DNNL_ARG_SCRATCHPAD, own, slots.scratch, scratch.take(static_cast<int64_t>(own.get_size()))}}});
+    image += batch / parts + (one_more ? 1 : 0);
+  }
+  if (!cut) return std::make_unique<StepKernel>(std::move(steps), scratch.bytes());
+  const PartsKernel::Order order{.before = before, .parts = static_cast<size_t>(parts)};
+  return std::make_unique<PartsKernel>(std::move(steps), order, PartsKernel::Sum(), scratch.bytes());
 }
 
 }  // namespace
@@ -168,7 +204,7 @@ std::unique_ptr<Kernel> make_convolution(const KernelRequest& request, bool dete
   if (!conv) return nullptr;
   const TeamSize team(request.threads);
   const std::string_view name = node.op->name;
-  if (name == "conv_input_grad") return make_input_gradient(request, *conv);
+  if (name == "conv_input_grad") return make_input_gradient(request, *conv, deterministic);
   if (name == "conv_weight_grad") return make_weight_gradient(request, *conv, deterministic);
   return make_forward(request, *conv);
 }

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "devices/cpu/contract.h"
+#include "devices/cpu/control.h"
 #include "devices/cpu/convolution.h"
 #include "devices/cpu/fusion.h"
 #include "devices/cpu/matmul.h"
@@ -66,6 +67,10 @@ LaunchKernel make_launch(const Graph& graph, const Cluster& cluster, const Opera
         graph,          cluster, operands.inputs, operands.outputs, placement.inputs, placement.outputs,
         options.threads};
   };
+  if (is_control(root)) {
+    Placement placement = all_row_major(operands);
+    return {make_control(request(placement), options), std::move(placement)};
+  }
   if (!is_contraction(root)) {
     Placement placement = around_cluster(graph, cluster, operands, layouts);
     return {make_kernel(request(placement)), std::move(placement)};

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "devices/cpu/control.h"
 #include "devices/cpu/convolution.h"
 #include "devices/cpu/fusion.h"
 #include "ir/op.h"
@@ -151,7 +152,8 @@ class Chooser {
   }
 
   bool is_ours(const Cluster& cluster) const {
-    return is_contraction(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
+    const Node& node = graph_.nodes()[static_cast<size_t>(cluster.nodes[0])];
+    return is_contraction(node) || is_control(node);
   }
 
   const Graph& graph_;

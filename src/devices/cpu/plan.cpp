@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "devices/cpu/control.h"
 #include "devices/cpu/fusion.h"
 #include "devices/cpu/launches.h"
 #include "devices/cpu/onednn.h"
@@ -159,7 +160,7 @@ class Planner {
   void note_sharing(size_t launch, const Cluster& cluster, const Operands& operands,
                     const Placement& placement) {
     const Node& root = graph_.nodes()[static_cast<size_t>(cluster.nodes[0])];
-    if (is_contraction(root)) return;
+    if (is_contraction(root) || is_control(root)) return;
     for (size_t i = 0; i < operands.inputs.size(); ++i)
       for (size_t j = 0; j < operands.outputs.size(); ++j) {
         const Value input = operands.inputs[i], output = operands.outputs[j];

@@ -1,6 +1,7 @@
 // What the processor has kernels for, and how a graph becomes a Program.
 #include "base/check.h"
 #include "devices/cpu/contract.h"
+#include "devices/cpu/control.h"
 #include "devices/cpu/convolution.h"
 #include "devices/cpu/cpu.h"
 #include "devices/cpu/fusion.h"
@@ -34,6 +35,7 @@ Claim claim(const TargetFacts&, const Graph& graph, const Node& node) {
     return {Claim::kernel, "memory"};
   }
   if (is_contraction(node)) return claim_contraction(graph, node);
+  if (is_control(node)) return claim_control(graph, node);
   return claim_kernel(graph, node);
 }
 
@@ -60,7 +62,7 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
 }  // namespace
 
 const Target& cpu_target() {
-  static const Target target{.name = "cpu", .claim = claim, .compile = compile};
+  static const Target target{.name = "cpu", .claim = claim, .legalize = {inline_calls}, .compile = compile};
   return target;
 }
 

@@ -2,10 +2,10 @@
 // depends on their number; for equal bits the batch is cut into a fixed number of parts, each summed by one
 // thread.
 #include <algorithm>
-#include <atomic>
 
 #include "base/check.h"
 #include "devices/cpu/convolution_shapes.h"
+#include "devices/cpu/parts.h"
 #include "devices/cpu/post_ops.h"
 #include "ir/op.h"
 
@@ -15,8 +15,6 @@ namespace {
 
 using dnnl::memory;
 using Description = dnnl::convolution_backward_weights::primitive_desc;
-
-constexpr int64_t kParts = 4;
 
 Description describe_gradient(const ConvolutionShapes& shapes, const Descriptor& w) {
   const auto hint = forward_description(shapes, {}, user_scratchpad());
@@ -45,69 +43,6 @@ Step gradient_step(const Description& description, Binding x, Binding dy, Bindin
            std::move(result),
            {DNNL_ARG_SCRATCHPAD, own, scratch, plan.take(static_cast<int64_t>(own.get_size()))}}};
 }
-
-// result[i] = parts[0][i] + parts[1][i] + ...; the parts follow each other `stride` elements apart.
-void sum_parts(const float* parts, int64_t stride, int64_t count, int64_t elements, float* result) {
-  constexpr int64_t kChunk = 4096;
-  const int64_t chunks = (elements + kChunk - 1) / kChunk;
-#pragma omp parallel for if (chunks > 4)
-  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const int64_t end = std::min(elements, (chunk + 1) * kChunk);
-    for (int64_t i = chunk * kChunk; i < end; ++i) {
-      float sum = parts[i];
-      for (int64_t part = 1; part < count; ++part) sum += parts[part * stride + i];
-      result[i] = sum;
-    }
-  }
-}
-
-// Parts that threads take one at a time, then perhaps a sum and a last step.
-class PartsKernel : public Kernel {
- public:
-  struct Sum {
-    int64_t stride = 0, elements = 0;  // of f32; the parts lie from the start of the scratch
-    int buffer = 0;
-    int64_t offset = 0;  // bytes
-  };
-  PartsKernel(std::vector<Step> steps, size_t parts, size_t steps_per_part, Sum sum, int scratch,
-              int64_t scratch_bytes)
-      : steps_(std::move(steps)),
-        parts_(parts),
-        steps_per_part_(steps_per_part),
-        sum_(sum),
-        scratch_(scratch),
-        scratch_bytes_(scratch_bytes) {}
-
-  int64_t scratch_bytes() const override { return scratch_bytes_; }
-  std::unique_ptr<KernelState> make_state() const override { return std::make_unique<BoundSteps>(steps_); }
-
-  void run(void* const* buffers, KernelState* state) const override {
-    auto& bound = static_cast<BoundSteps&>(*state);
-    std::atomic<bool> failed = false;  // no exception may leave a parallel region
-#pragma omp parallel for schedule(dynamic, 1)
-    for (size_t part = 0; part < parts_; ++part) {
-      try {
-        for (size_t i = 0; i < steps_per_part_; ++i) bound.run(part * steps_per_part_ + i, buffers);
-      } catch (...) {
-        failed = true;
-      }
-    }
-    TEMPER_CHECK(!failed, "a part of a weight gradient failed");
-    if (sum_.elements > 0) {
-      auto* result = reinterpret_cast<float*>(static_cast<std::byte*>(buffers[sum_.buffer]) + sum_.offset);
-      sum_parts(static_cast<const float*>(buffers[scratch_]), sum_.stride, static_cast<int64_t>(parts_),
-                sum_.elements, result);
-    }
-    for (size_t i = parts_ * steps_per_part_; i < steps_.size(); ++i) bound.run(i, buffers);
-  }
-
- private:
-  std::vector<Step> steps_;
-  size_t parts_, steps_per_part_;
-  Sum sum_;
-  int scratch_;
-  int64_t scratch_bytes_;
-};
 
 // Where a launch keeps what it reads and writes.
 struct Places {
@@ -166,7 +101,8 @@ std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convoluti
                                   {.buffer = scratch, .offset = dw_offset}, scratch, plan));
     steps.push_back(reorder_step(wanted, scratch, dw_offset, dw, places.slots.output, 0, scratch, plan));
   }
-  return std::make_unique<PartsKernel>(std::move(steps), parts, 3, PartsKernel::Sum(), scratch, plan.bytes());
+  const PartsKernel::Order order{.parts = static_cast<size_t>(parts), .steps_per_part = 3};
+  return std::make_unique<PartsKernel>(std::move(steps), order, PartsKernel::Sum(), plan.bytes());
 }
 
 // The first `rest` parts hold one image more than the others.
@@ -214,12 +150,14 @@ std::unique_ptr<Kernel> make_batch_parts(const Places& places, const Convolution
   const bool direct = wanted == places.dw;
   const PartsKernel::Sum sum{.stride = parts > 1 ? results[1] / 4 : 0,
                              .elements = part_bytes / 4,
+                             .parts_buffer = scratch,
                              .buffer = direct ? places.slots.output : scratch};
   if (!direct) {
     const TeamSize team(threads);
     steps.push_back(reorder_step(wanted, scratch, 0, places.dw, places.slots.output, 0, scratch, plan));
   }
-  return std::make_unique<PartsKernel>(std::move(steps), parts, 1, sum, scratch, plan.bytes());
+  return std::make_unique<PartsKernel>(
+      std::move(steps), PartsKernel::Order{.parts = static_cast<size_t>(parts)}, sum, plan.bytes());
 }
 
 }  // namespace
@@ -232,7 +170,7 @@ std::unique_ptr<Kernel> make_weight_gradient(const KernelRequest& request, const
   const bool copies_less = conv.y.elements() < kParts * conv.w.elements();
   if (conv.groups == 1 && conv.w.size(0) % (kParts * 16) == 0 && copies_less)
     return make_channel_parts(places, conv, kParts);
-  return make_batch_parts(places, conv, std::min(kParts, conv.x.size(0)), request.threads);
+  return make_batch_parts(places, conv, batch_parts(conv.x.size(0)), request.threads);
 }
 
 }  // namespace temper::cpu
