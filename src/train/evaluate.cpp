@@ -61,11 +61,12 @@ struct Outcome {
 
 // One model over one data set, its classes already in the model's order.
 Outcome evaluate_model(const EvaluateOptions& options, const Model& model, const Dataset& dataset,
-                    Device& device, const CompileOptions& compile, TrainEvents& events,
-                    const EachSample& each) {
+                       Device& device, const CompileOptions& compile, TrainEvents& events,
+                       const EachSample& each) {
   nn::Loss loss = default_loss(dataset, model);
   if (!options.loss.empty()) loss.kind = options.loss;
   FeatureOptions features;
+  features.model = &model;
   features.preprocess = preprocess_for(model, dataset);
   features.cache = false;
   features.loader.batch = options.batch;
@@ -75,9 +76,7 @@ Outcome evaluate_model(const EvaluateOptions& options, const Model& model, const
     };
   }
   FeatureSource source(dataset, features, events);
-  check_input(model, source.sample_shape());
   const Model folded = fold_frozen(device, model, {}, compile);
-  source.set_input(folded.graph.inputs[static_cast<size_t>(data_inputs(folded).front())].name);
   DeviceState state(device);
   for (const auto& [name, tensor] : folded.parameters) state.set("param." + name, tensor);
   EvalProgram program(state, folded, loss, options.batch, {}, compile);

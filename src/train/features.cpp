@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "train/interrupt.h"
+#include "train/setup.h"
 #include "train/tensor_file.h"
 
 namespace temper {
@@ -53,11 +54,16 @@ struct RowLayout {
   }
 };
 
+const std::string& data_input(const FeatureOptions& options) {
+  const Graph& graph = options.model->graph;
+  return graph.inputs[static_cast<size_t>(data_inputs(*options.model).front())].name;
+}
+
 RowLayout layout_of(const FeatureOptions& options, const Shape& sample) {
   if (options.prefix) return {options.prefix->feature_names(), options.prefix->feature_types()};
   Shape shape = {1};
   for (const Dim& dim : sample) shape.push_back(dim);
-  return {{options.input}, {Type{DType::f32, shape}}};
+  return {{data_input(options)}, {Type{DType::f32, shape}}};
 }
 
 // Rows that a cache file holds, or nothing if it is of another kind.
@@ -198,7 +204,8 @@ Rows view_rows(const Dataset& dataset, const FeatureOptions& options, const RowL
 
 FeatureSource::FeatureSource(const Dataset& dataset, FeatureOptions options, TrainEvents& events)
     : dataset_(dataset), options_(std::move(options)) {
-  loader_ = std::make_unique<Loader>(dataset_, options_.preprocess, options_.loader);
+  const Shape sample = Loader(dataset_, options_.preprocess, options_.loader).sample_shape();
+  check_input(*options_.model, sample);
   const bool random = options_.loader.augment.any() && options_.loader.views == 0;
   if (random) {
     if (options_.prefix)
@@ -206,7 +213,7 @@ FeatureSource::FeatureSource(const Dataset& dataset, FeatureOptions options, Tra
     return;
   }
   if (!options_.cache) return;
-  const RowLayout layout = layout_of(options_, loader_->sample_shape());
+  const RowLayout layout = layout_of(options_, sample);
   const int64_t views = std::max<int64_t>(1, options_.loader.views);
   const int64_t limit = options_.memory > 0 ? options_.memory / 2 : available_memory_bytes() / 4;
   const bool on_disk = options_.prefix && cache_folder("frozen");
@@ -222,15 +229,13 @@ FeatureSource::FeatureSource(const Dataset& dataset, FeatureOptions options, Tra
 
 FeatureSource::~FeatureSource() = default;
 
-const Shape& FeatureSource::sample_shape() const { return loader_->sample_shape(); }
-
 std::unique_ptr<Batches> FeatureSource::batches(LoaderOptions::Order order, int64_t batch) {
   LoaderOptions loading = options_.loader;
   loading.order = order;
   loading.batch = batch;
   if (!views_.empty()) return batches_of_rows(views_, dataset_, loading);
   loaders_.push_back(std::make_unique<Loader>(dataset_, options_.preprocess, loading));
-  return batches_of_loader(*loaders_.back(), options_.prefix, options_.input);
+  return batches_of_loader(*loaders_.back(), options_.prefix, data_input(options_));
 }
 
 }  // namespace temper

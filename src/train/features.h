@@ -13,7 +13,7 @@ namespace temper {
 struct FeatureOptions {
   LoaderOptions loader;  // order and augmentation of the epochs
   Preprocess preprocess;
-  std::string input;  // the model's data input
+  const Model* model = nullptr;  // that the samples are for
   FrozenPrefix* prefix = nullptr;
   uint64_t prefix_fingerprint = 0;
   bool cache = true;   // --frozen-cache
@@ -30,14 +30,11 @@ class FeatureSource {
 
   // Batches in the order of `order`; independent of one another.
   std::unique_ptr<Batches> batches(LoaderOptions::Order order, int64_t batch);
-  const Shape& sample_shape() const;  // of a decoded sample
-  void set_input(const std::string& name) { options_.input = name; }
 
  private:
   const Dataset& dataset_;
   FeatureOptions options_;
-  std::unique_ptr<Loader> loader_;  // that the sample shape is of
-  std::vector<Rows> views_;         // empty: decode
+  std::vector<Rows> views_;  // empty: decode
   std::vector<std::unique_ptr<Loader>> loaders_;
 };
 

@@ -15,11 +15,10 @@ constexpr double kSaveShare = 0.05;      // of the time that checkpoints may tak
 constexpr double kLeastInterval = 0.25;  // seconds between two checkpoints
 
 FeatureOptions feature_options(const Setup& s, FrozenPrefix* prefix, uint64_t prefix_fingerprint,
-                               bool training, const Model& model, TrainEvents& events,
-                               const Dataset& dataset) {
+                               bool training, TrainEvents& events, const Dataset& dataset) {
   FeatureOptions options;
   options.preprocess = s.preprocess;
-  options.input = model.graph.inputs[static_cast<size_t>(data_inputs(model).front())].name;
+  options.model = &s.model;
   options.prefix = prefix;
   options.prefix_fingerprint = prefix_fingerprint;
   options.cache = s.recipe.frozen_cache == "auto";
@@ -83,14 +82,13 @@ TrainJob::TrainJob(Setup& setup, const RunFolder& folder, RunSeconds& seconds, T
 }
 
 TrainJob::Data TrainJob::open(const Dataset& dataset, bool training) {
-  const Model& model = setup_.model;
   const uint64_t prefix = parts_.prefix ? fingerprint(*parts_.prefix) : 0;
   Data data;
   data.dataset = &dataset;
   const Graph one = with_batch(parts_.rest, 1);
   data.targets = std::make_unique<Targets>(dataset, setup_.loss, one.type(one.outputs.front().value));
   data.source = std::make_unique<FeatureSource>(
-      dataset, feature_options(setup_, prefix_.get(), prefix, training, model, events_, dataset), events_);
+      dataset, feature_options(setup_, prefix_.get(), prefix, training, events_, dataset), events_);
   return data;
 }
 
@@ -108,6 +106,11 @@ StepOptions TrainJob::step_options() const {
 
 std::set<std::string> TrainJob::averaged() const {
   return setup_.recipe.ema > 0 ? setup_.trainable : std::set<std::string>();
+}
+
+double TrainJob::last_rate() const {
+  return nn::learning_rate(setup_.schedule, std::max<int64_t>(0, progress_.step - 1),
+                           progress_.plateau.drops);
 }
 
 double TrainJob::rate() const {
@@ -196,8 +199,10 @@ void TrainJob::add_sums() {
 void TrainJob::finish_epoch(double seconds) {
   const Clock clock;
   const EpochSums& sums = progress_.sums;
-  EpochReport report{
-      .epoch = progress_.epoch + 1, .epochs = setup_.recipe.epochs, .step = progress_.step, .lr = rate()};
+  EpochReport report{.epoch = progress_.epoch + 1,
+                     .epochs = setup_.recipe.epochs,
+                     .step = progress_.step,
+                     .lr = last_rate()};
   report.train_loss = sums.weight > 0 ? sums.loss / sums.weight : std::nan("");
   const bool counts = setup_.loss.kind == "bce" || nn::takes_classes(setup_.loss);
   report.train_accuracy =

@@ -64,7 +64,8 @@ class TrainJob {
   bool keeps_best() const { return !setup_.recipe.monitor.empty(); }
   void show_progress();
   std::set<std::string> averaged() const;
-  double rate() const;
+  double rate() const;       // of the next update
+  double last_rate() const;  // of the one before
 
   Setup& setup_;
   const RunFolder& folder_;

@@ -76,7 +76,15 @@ std::unique_ptr<Kernel> make_whole(const Places& places, const Convolution& conv
   return std::make_unique<StepKernel>(std::move(steps), plan.bytes());
 }
 
-// Each part takes all images and some output channels: nothing is summed, but dy is copied.
+// Some of the output channels of a descriptor; none if its blocks are larger than that.
+Descriptor channels_of(const Descriptor& whole, int axis, int64_t first, const memory::dims& dims) {
+  memory::dims from(dims.size(), 0);
+  from[static_cast<size_t>(axis)] = first;
+  return whole.submemory_desc(dims, from, true);
+}
+
+// Each part takes all images and some output channels: nothing is summed, but dy is copied. None if the
+// weights lie in larger blocks of channels.
 std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convolution& conv, int64_t parts) {
   const TeamSize alone(1);
   Convolution part = conv;
@@ -90,10 +98,9 @@ std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convoluti
   std::vector<Step> steps;
   ScratchPlan plan;
   for (int64_t i = 0; i < parts; ++i) {
-    memory::dims dy_from(shapes.y.get_ndims(), 0), w_from(wanted.get_ndims(), 0);
-    dy_from[1] = w_from[0] = i * channels;
-    const Descriptor dy = whole.y.submemory_desc(shapes.y.get_dims(), dy_from);
-    const Descriptor dw = places.dw.submemory_desc(wanted.get_dims(), w_from);
+    const Descriptor dy = channels_of(whole.y, 1, i * channels, shapes.y.get_dims());
+    const Descriptor dw = channels_of(places.dw, 0, i * channels, wanted.get_dims());
+    if (!dy || !dw) return nullptr;
     const int64_t dy_offset = plan.take(static_cast<int64_t>(shapes.y.get_size()));
     const int64_t dw_offset = plan.take(static_cast<int64_t>(wanted.get_size()));
     steps.push_back(reorder_step(dy, places.dy, 0, shapes.y, scratch, dy_offset, scratch, plan));
@@ -168,8 +175,9 @@ std::unique_ptr<Kernel> make_weight_gradient(const KernelRequest& request, const
   if (!deterministic) return make_whole(places, conv);
   // What is cheaper: to write the sums of all parts, or to copy dy?
   const bool copies_less = conv.y.elements() < kParts * conv.w.elements();
-  if (conv.groups == 1 && conv.w.size(0) % (kParts * 16) == 0 && copies_less)
-    return make_channel_parts(places, conv, kParts);
+  if (conv.groups == 1 && conv.w.size(0) % (kParts * 16) == 0 && copies_less) {
+    if (auto kernel = make_channel_parts(places, conv, kParts)) return kernel;
+  }
   return make_batch_parts(places, conv, batch_parts(conv.x.size(0)), request.threads);
 }
 

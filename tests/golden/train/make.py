@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+"""Twenty training steps of PyTorch, for tests/programs/train: losses, and what the parameters are afterwards.
+
+Start weights and inputs come from a formula, so that the goldens stay small. Needs torch and torchvision (Debian:
+python3-torch python3-torchvision). Writes NAME.json beside itself.
+"""
+import json
+import math
+from pathlib import Path
+
+import numpy
+import torch
+import torchvision
+from torch import nn
+
+STEPS, BATCHES = 20, 2
+
+
+def seed_of(name: str) -> int:
+    seed = 0
+    for letter in name.encode():
+        seed = (seed * 31 + letter) % 2**32
+    return seed
+
+
+def uniform(name: str, shape) -> numpy.ndarray:
+    """In [-1, 1), a function of the name and the element's index."""
+    index = numpy.arange(math.prod(shape), dtype=numpy.uint64)
+    x = (index * numpy.uint64(2654435761) + numpy.uint64(seed_of(name))) & numpy.uint64(0xFFFFFFFF)
+    x ^= x >> numpy.uint64(15)
+    x = (x * numpy.uint64(2246822519)) & numpy.uint64(0xFFFFFFFF)
+    x ^= x >> numpy.uint64(13)
+    return (x.astype(numpy.float64) / 2**31 - 1).reshape(shape)
+
+
+def start_value(name: str, shape) -> numpy.ndarray:
+    if name.endswith("running_mean"):
+        return numpy.zeros(shape)
+    if name.endswith("running_var"):
+        return numpy.ones(shape)
+    if len(shape) >= 2:
+        return uniform(name, shape) * math.sqrt(6 / math.prod(shape[1:]))
+    return uniform(name, shape) * 0.1 + (0 if name.endswith("bias") else 1)
+
+
+def fill(model: nn.Module) -> None:
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if not name.endswith("num_batches_tracked"):
+                tensor.copy_(torch.from_numpy(start_value(name, tuple(tensor.shape)).astype(numpy.float32)))
+
+
+def groups(model: nn.Module, decay: float):
+    """Weight decay spares norms and biases."""
+    weights = [p for p in model.parameters() if p.dim() >= 2]
+    rest = [p for p in model.parameters() if p.dim() < 2]
+    return [{"params": weights, "weight_decay": decay}, {"params": rest, "weight_decay": 0}]
+
+
+def samples(tensor: torch.Tensor):
+    values = tensor.detach().double().flatten()
+    at = [0, len(values) // 3, len(values) // 2, len(values) - 1]
+    return {"norm": values.norm().item(), "values": [values[i].item() for i in at]}
+
+
+def small_cnn() -> nn.Module:
+    layers = [("conv1", nn.Conv2d(3, 8, 3, padding=1)), ("bn1", nn.BatchNorm2d(8)), ("relu1", nn.ReLU()),
+              ("pool", nn.MaxPool2d(2)), ("conv2", nn.Conv2d(8, 16, 3, padding=1, bias=False)), ("bn2", nn.BatchNorm2d(16)),
+              ("relu2", nn.ReLU()), ("gap", nn.AdaptiveAvgPool2d(1)), ("flatten", nn.Flatten()), ("fc", nn.Linear(16, 10))]
+    model = nn.Sequential()
+    for name, layer in layers:
+        model.add_module(name, layer)
+    return model
+
+
+def mobilenet() -> nn.Module:
+    model = torchvision.models.mobilenet_v2()
+    model.classifier[0].p = 0
+    return model
+
+
+CASES = {
+    "mlp": (lambda: nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)), (16, 64), 10,
+            lambda m: torch.optim.Adam(m.parameters(), lr=3e-3)),
+    "cnn": (small_cnn, (8, 3, 16, 16), 10,
+            lambda m: torch.optim.SGD(groups(m, 1e-3), lr=0.1, momentum=0.9, nesterov=True)),
+    "mobilenet_v2": (mobilenet, (4, 3, 224, 224), 1000, lambda m: torch.optim.SGD(groups(m, 0), lr=0.02, momentum=0.9)),
+    "resnet18": (torchvision.models.resnet18, (4, 3, 224, 224), 1000,
+                 lambda m: torch.optim.SGD(groups(m, 1e-4), lr=0.001, momentum=0.9)),
+}
+
+
+def run(build, shape, classes, optimizer_of):
+    model = build().train()
+    fill(model)
+    optimizer = optimizer_of(model)
+    inputs = [torch.from_numpy(uniform(f"input{i}", shape).astype(numpy.float32)) for i in range(BATCHES)]
+    labels = [torch.tensor([(7 * row + 3 * i) % classes for row in range(shape[0])]) for i in range(BATCHES)]
+    losses = []
+    for step in range(STEPS):
+        loss = nn.functional.cross_entropy(model(inputs[step % BATCHES]), labels[step % BATCHES])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    state = {name: samples(tensor) for name, tensor in model.state_dict().items() if not name.endswith("num_batches_tracked")}
+    return {"losses": losses, "parameters": state}
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    for name, case in CASES.items():
+        result = run(*case)
+        first, last = result["losses"][0], result["losses"][-1]
+        print(f"{name}: loss {first:.4f} to {last:.4f} ({last / first - 1:+.0%})")
+        (Path(__file__).parent / f"{name}.json").write_text(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()
