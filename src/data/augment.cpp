@@ -164,14 +164,18 @@ PhiloxKey sample_key(uint64_t seed, int64_t epoch, int64_t sample) {
   return fold_in(fold_in(fold_in(key, kStream), static_cast<uint64_t>(epoch)), static_cast<uint64_t>(sample));
 }
 
+Image augmented(Image scaled, const Augment& augment, PhiloxKey key) {
+  if (augment.rotate > 0) scaled = rotated(scaled, uniform(key, kAngle, -augment.rotate, augment.rotate));
+  if (augment.flip && random_word(key, kFlip) >> 31) scaled = flipped(scaled);
+  if (augment.color > 0) jitter_color(scaled, augment.color, key);
+  return scaled;
+}
+
 Image scale_and_augment(const Image& image, const Preprocess& preprocess, const Augment& augment,
                         PhiloxKey key) {
-  Image result =
+  Image scaled =
       augment.crop > 0 ? random_crop(image, preprocess, augment.crop, key) : scale(image, preprocess);
-  if (augment.rotate > 0) result = rotated(result, uniform(key, kAngle, -augment.rotate, augment.rotate));
-  if (augment.flip && random_word(key, kFlip) >> 31) result = flipped(result);
-  if (augment.color > 0) jitter_color(result, augment.color, key);
-  return result;
+  return augmented(std::move(scaled), augment, key);
 }
 
 }  // namespace temper

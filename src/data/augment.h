@@ -25,7 +25,10 @@ std::string to_string(const Augment& augment);
 // The key of a sample's changes.
 PhiloxKey sample_key(uint64_t seed, int64_t epoch, int64_t sample);
 
-// `scale` of preprocess with the changes; the result has the size that `scale` would give.
+// The changes of a picture that went through `scale`: all but crop.
+Image augmented(Image scaled, const Augment& augment, PhiloxKey key);
+
+// `scale` of preprocess with all changes; the result has the size that `scale` would give.
 Image scale_and_augment(const Image& image, const Preprocess& preprocess, const Augment& augment,
                         PhiloxKey key);
 

@@ -94,9 +94,7 @@ Layout layout_of_folder(const fs::path& folder) {
   return {Part{Part::folder, folder.native(), ""}, {}, {}, 0.1};
 }
 
-}  // namespace
-
-Layout layout_of(const std::string& path) {
+Layout look(const std::string& path) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {
     throw Error(ErrorKind::not_found, concat("no data at ", path, ": there is no such file or folder"))
@@ -110,6 +108,16 @@ Layout layout_of(const std::string& path) {
   throw Error(ErrorKind::unsupported,
               concat(path, ": expected a folder of class folders, IDX files, a .csv or a .npy file"))
       .in_file(path);
+}
+
+}  // namespace
+
+Layout layout_of(const std::string& path) {
+  try {
+    return look(path);
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ErrorKind::invalid, concat("cannot read ", path, ": ", error.code().message())).in_file(path);
+  }
 }
 
 Part single_part(const std::string& path) {

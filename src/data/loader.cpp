@@ -182,17 +182,34 @@ Tensor Loader::image_tensor(int64_t count) {
   return image_pool_.back();
 }
 
-void Loader::read(int64_t sample, std::span<float> out) const {
+// The picture as it is in every epoch: scaled, or as decoded if a random crop comes first.
+Image Loader::before_chance(int64_t row) {
+  {
+    const std::lock_guard lock(cache_mutex_);
+    if (const auto found = cache_.find(row); found != cache_.end()) return found->second;
+  }
+  const bool crops = options_.augment.crop > 0;
+  // A crop takes part of the picture, so that more of its pixels are wanted.
+  const double part = crops ? std::sqrt(options_.augment.crop) : 1;
+  const int wanted = static_cast<int>(std::ceil(wanted_short_side(preprocess_) / part));
+  Image picture = dataset_.source->picture(row, decode_channels_, wanted);
+  if (!crops) picture = scale(picture, preprocess_);
+  const std::lock_guard lock(cache_mutex_);
+  const auto bytes = static_cast<int64_t>(picture.pixels.size());
+  if (cached_bytes_ + bytes <= options_.cache_bytes && cache_.emplace(row, picture).second)
+    cached_bytes_ += bytes;
+  return picture;
+}
+
+void Loader::read(int64_t sample, std::span<float> out) {
   const int64_t row = dataset_.rows[static_cast<size_t>(sample)];
   if (!dataset_.source->has_pictures()) return dataset_.source->values(row, out);
-  // A crop takes part of the picture, so that more of its pixels are wanted.
-  const double part = options_.augment.crop > 0 ? std::sqrt(options_.augment.crop) : 1;
-  const int wanted = static_cast<int>(std::ceil(wanted_short_side(preprocess_) / part));
-  const Image picture = dataset_.source->picture(row, decode_channels_, wanted);
+  const Augment& augment = options_.augment;
   const int64_t view = options_.views > 0 ? position_.epoch % options_.views : position_.epoch;
-  const Image scaled = options_.augment.any() ? scale_and_augment(picture, preprocess_, options_.augment,
-                                                                  sample_key(options_.seed, view, sample))
-                                              : scale(picture, preprocess_);
+  const PhiloxKey key = sample_key(options_.seed, view, sample);
+  Image scaled = before_chance(row);
+  scaled = augment.crop > 0 ? scale_and_augment(scaled, preprocess_, augment, key)
+                            : augmented(std::move(scaled), augment, key);
   const Shape found = {scaled.channels, scaled.height, scaled.width};
   if (found != sample_shape_) {
     throw Error(ErrorKind::invalid,

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "data/augment.h"
@@ -35,6 +37,7 @@ struct LoaderOptions {
   std::vector<float> class_weights;  // empty: all 1
   // Called once for a sample that cannot be read, which is then left out; unset: the error is thrown.
   std::function<void(int64_t sample, const std::string& message)> on_bad_sample;
+  int64_t cache_bytes = 0;                   // most memory for pictures kept from one epoch to the next
   int64_t window_bytes = int64_t{64} << 20;  // most memory for batches decoded ahead
 };
 
@@ -64,7 +67,8 @@ class Loader {
   int64_t batches_ahead() const;
   Tensor image_tensor(int64_t count);
   Batch decode(std::span<const int64_t> samples);
-  void read(int64_t sample, std::span<float> out) const;
+  void read(int64_t sample, std::span<float> out);
+  Image before_chance(int64_t row);
   void set_targets(Batch& batch) const;
   void drop_bad(Batch& batch, const std::vector<std::string>& errors);
 
@@ -74,11 +78,14 @@ class Loader {
   int decode_channels_ = 3;
   Shape sample_shape_;
   LoaderPosition position_;
-  std::vector<int64_t> order_;      // of the epoch
-  std::deque<Batch> window_;        // decoded ahead
-  int64_t decoded_ = 0;             // of order_, up to the window's end
-  int64_t read_ = 0;                // samples of this epoch that could be read
-  std::vector<bool> reported_;      // bad samples
+  std::vector<int64_t> order_;  // of the epoch
+  std::deque<Batch> window_;    // decoded ahead
+  int64_t decoded_ = 0;         // of order_, up to the window's end
+  int64_t read_ = 0;            // samples of this epoch that could be read
+  std::vector<bool> reported_;  // bad samples
+  std::mutex cache_mutex_;
+  std::unordered_map<int64_t, Image> cache_;  // by row of the source
+  int64_t cached_bytes_ = 0;
   std::vector<Tensor> image_pool_;  // reused when nobody else holds them
 };
 

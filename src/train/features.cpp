@@ -200,6 +200,10 @@ Rows view_rows(const Dataset& dataset, const FeatureOptions& options, const RowL
   }
 }
 
+int64_t memory_limit(const FeatureOptions& options) {
+  return options.memory > 0 ? options.memory / 2 : available_memory_bytes() / 4;
+}
+
 }  // namespace
 
 FeatureSource::FeatureSource(const Dataset& dataset, FeatureOptions options, TrainEvents& events)
@@ -215,7 +219,7 @@ FeatureSource::FeatureSource(const Dataset& dataset, FeatureOptions options, Tra
   if (!options_.cache) return;
   const RowLayout layout = layout_of(options_, sample);
   const int64_t views = std::max<int64_t>(1, options_.loader.views);
-  const int64_t limit = options_.memory > 0 ? options_.memory / 2 : available_memory_bytes() / 4;
+  const int64_t limit = memory_limit(options_);
   const bool on_disk = options_.prefix && cache_folder("frozen");
   if (layout.bytes() * dataset.size() * views > (on_disk ? kCacheLimit : limit)) {
     if (options_.prefix)
@@ -234,6 +238,7 @@ std::unique_ptr<Batches> FeatureSource::batches(LoaderOptions::Order order, int6
   loading.order = order;
   loading.batch = batch;
   if (!views_.empty()) return batches_of_rows(views_, dataset_, loading);
+  if (options_.cache) loading.cache_bytes = memory_limit(options_);
   loaders_.push_back(std::make_unique<Loader>(dataset_, options_.preprocess, loading));
   return batches_of_loader(*loaders_.back(), options_.prefix, data_input(options_));
 }

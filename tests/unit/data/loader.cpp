@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <map>
 #include <set>
@@ -92,6 +93,40 @@ TEST_F(LoaderTest, IsTheSameForAnyThreadsAndWindow) {
   }
   one.start({.epoch = 3});
   EXPECT_NE(all_values(one), expected);
+}
+
+// How often each row is asked for.
+class CountingSource : public PictureArray {
+ public:
+  using PictureArray::PictureArray;
+  Image picture(int64_t row, int channels, int min_short_side) const override {
+    ++reads;
+    return PictureArray::picture(row, channels, min_short_side);
+  }
+  mutable std::atomic<int> reads = 0;
+};
+
+TEST_F(LoaderTest, KeepsPicturesWithinALimit) {
+  const auto source = std::make_shared<CountingSource>("x.npy", Tensor(Type{DType::u8, {37, 9, 8, 3}}));
+  for (const char* augment : {"flip,rotate:20,color:0.3", "flip,crop:0.5"}) {
+    LoaderOptions options = {.order = Order::balanced, .batch = 5, .augment = parse_augment(augment)};
+    Loader plain(data, steps("size:6x8,unit"), options);
+    const int64_t picture_bytes = options.augment.crop > 0 ? 9 * 8 * 3 : 6 * 8 * 3;
+    options.cache_bytes = 20 * picture_bytes + 7;
+    Loader caching(data, steps("size:6x8,unit"), options);
+    for (int64_t epoch = 0; epoch < 3; ++epoch) {
+      plain.start({.epoch = epoch});
+      caching.start({.epoch = epoch});
+      EXPECT_EQ(all_values(caching), all_values(plain));
+    }
+  }
+  data.source = source;
+  Loader loader(data, steps("size:6x8,unit"), {.cache_bytes = 20 * 6 * 8 * 3 + 7});
+  all_values(loader);
+  EXPECT_EQ(source->reads, 37);
+  loader.start({.epoch = 1});
+  all_values(loader);
+  EXPECT_EQ(source->reads, 37 + 17);
 }
 
 TEST_F(LoaderTest, GoesOnWhereItStopped) {
