@@ -98,12 +98,22 @@ class Training {
     job.use_best();
     note_progress(job);
     const Clock clock;
-    std::vector<SampleLine> samples;
-    if (setup.data.val)
-      result_.val_details = job.best_validation() ? *job.best_validation() : job.evaluate(*setup.data.val);
+    Gallery gallery;
+    const auto add = [&](int64_t sample, std::span<const float> scores, double) {
+      gallery.add(sample, scores);
+    };
+    const Dataset* shown = nullptr;
+    if (setup.data.val && setup.data.test && job.best_validation()) {
+      result_.val_details = *job.best_validation();
+    } else if (setup.data.val) {
+      shown = &*setup.data.val;
+      result_.val_details = job.evaluate(*shown, add);
+    }
     if (result_.val_details) result_.val_details->split = "val";
     if (setup.data.test) {
-      result_.test = job.evaluate(*setup.data.test);
+      gallery = {};
+      shown = &*setup.data.test;
+      result_.test = job.evaluate(*shown, add);
       result_.test->split = "test";
     }
     result_.seconds.evaluate += clock.seconds();
@@ -113,7 +123,10 @@ class Training {
     if (!setup.preprocess.steps.empty()) written.preprocess = setup.preprocess;
     write_model(written, folder_.file(kModelFile));
     events_.progress("save", 1, 1, {});
-    write_file(folder_.file(kReportFile), report_page(setup.recipe, result_));
+    result_.seconds.total = clock_.seconds();
+    std::vector<SamplePrediction> samples;
+    if (shown) samples = gallery.predictions(*shown, written.labels, 24);
+    write_file(folder_.file(kReportFile), report_page(setup.recipe, result_, std::move(samples)));
     finish_result();
     write_file(folder_.file(kResultFile), to_json(result_) + "\n");
   }
