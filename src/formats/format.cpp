@@ -7,6 +7,7 @@
 #include "formats/native.h"
 #include "formats/onnx/onnx.h"
 #include "formats/safetensors.h"
+#include "formats/torch/torch.h"
 #include "temper/error.h"
 
 namespace temper {
@@ -16,6 +17,7 @@ std::span<const Format> formats() {
       Format{"ONNX", {".onnx"}, true, onnx::read_onnx, onnx::write_onnx},
       Format{"temper", {".temper"}, true, read_native, write_native},
       Format{"safetensors", {".safetensors"}, false, read_safetensors, write_safetensors},
+      Format{"PyTorch", {".pt", ".pth", ".th", ".bin"}, false, torch::read_torch, nullptr},
   };
   return kFormats;
 }
