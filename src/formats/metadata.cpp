@@ -19,9 +19,9 @@ void take_metadata(Model& model, std::map<std::string, std::string> metadata) {
 
 std::map<std::string, std::string> metadata_of(const Model& model) {
   std::map<std::string, std::string> metadata = model.metadata;
-  for (const std::string& label : model.labels)
-    if (label.find('\n') != std::string::npos)
-      throw Error(ErrorKind::invalid, concat("label '", label, "' holds a line break"));
+  for (size_t i = 0; i < model.labels.size(); ++i)
+    if (model.labels[i].find('\n') != std::string::npos)
+      throw Error(ErrorKind::invalid, concat("label ", i, " holds a line break"));
   if (!model.labels.empty()) metadata[std::string(kLabelsKey)] = join(model.labels, "\n");
   if (model.preprocess) metadata[std::string(kPreprocessKey)] = to_string(*model.preprocess);
   return metadata;

@@ -67,6 +67,7 @@ class FileBuilder {
     proto.set_name(value.name);
     auto* type = proto.mutable_type()->mutable_tensor_type();
     type->set_elem_type(to_number(*value.dtype));
+    if (!value.shape) return;
     for (const Dim& dim : *value.shape) {
       auto* added = type->mutable_shape()->add_dim();
       if (dim.is_static())
@@ -112,6 +113,9 @@ class FileBuilder {
     } else if (const auto* reals = std::get_if<Reals>(&attribute.value)) {
       proto.set_type(::onnx::AttributeProto::FLOATS);
       for (const double value : *reals) proto.add_floats(static_cast<float>(value));
+    } else if (const auto* inner = std::get_if<std::shared_ptr<const GraphDef>>(&attribute.value)) {
+      proto.set_type(::onnx::AttributeProto::GRAPH);
+      graph(**inner, *proto.mutable_g());
     } else {
       proto.set_type(::onnx::AttributeProto::TENSOR);
       tensor({}, std::get<Tensor>(attribute.value), *proto.mutable_t(), false);

@@ -21,14 +21,23 @@ constexpr std::string_view kZip("PK\x03\x04", 4);
 constexpr std::string_view kMagic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);  // of the older form
 constexpr int64_t kSpread = 16;  // an expanded tensor may be this much larger than its storage
 
-constexpr std::array<std::pair<std::string_view, DType>, 10> kStorages{{{"FloatStorage", DType::f32}, {"DoubleStorage", DType::f64}, {"HalfStorage", DType::f16},
-    {"BFloat16Storage", DType::bf16}, {"LongStorage", DType::i64}, {"IntStorage", DType::i32}, {"ShortStorage", DType::i16}, {"CharStorage", DType::i8},
-    {"ByteStorage", DType::u8}, {"BoolStorage", DType::boolean}}};
+constexpr std::array<std::pair<std::string_view, DType>, 10> kStorages{{{"FloatStorage", DType::f32},
+                                                                        {"DoubleStorage", DType::f64},
+                                                                        {"HalfStorage", DType::f16},
+                                                                        {"BFloat16Storage", DType::bf16},
+                                                                        {"LongStorage", DType::i64},
+                                                                        {"IntStorage", DType::i32},
+                                                                        {"ShortStorage", DType::i16},
+                                                                        {"CharStorage", DType::i8},
+                                                                        {"ByteStorage", DType::u8},
+                                                                        {"BoolStorage", DType::boolean}}};
 
 // Reverses the bytes of each element.
 std::string swapped(std::string_view bytes, size_t width) {
   std::string result(bytes);
-  for (size_t at = 0; at + width <= result.size(); at += width) std::reverse(result.begin() + static_cast<std::ptrdiff_t>(at), result.begin() + static_cast<std::ptrdiff_t>(at + width));
+  for (size_t at = 0; at + width <= result.size(); at += width)
+    std::reverse(result.begin() + static_cast<std::ptrdiff_t>(at),
+                 result.begin() + static_cast<std::ptrdiff_t>(at + width));
   return result;
 }
 
@@ -40,7 +49,9 @@ class StateDict {
     const std::string_view bytes = file_->text();
     Ref root = starts_with(bytes, kZip) ? read_archive(bytes) : read_sequence(bytes);
     collect(state_of(root), "", 0);
-    if (tensors_.empty()) fail(ErrorKind::invalid, "no tensors: temper reads state dicts, as torch.save(model.state_dict(), path) writes them");
+    if (tensors_.empty())
+      fail(ErrorKind::invalid,
+           "no tensors: temper reads state dicts, as torch.save(model.state_dict(), path) writes them");
     drop_common_prefix("module.");
     return std::move(tensors_);
   }
@@ -64,8 +75,11 @@ class StateDict {
     }
     if (!pickle) fail(ErrorKind::unsupported, "an archive without data.pkl is no PyTorch file");
     if (entries.contains(prefix + "constants.pkl"))
-      fail(ErrorKind::unsupported, "a TorchScript program; save the state dict, torch.save(model.state_dict(), path), or export to ONNX");
-    if (const auto order = entries.find(prefix + "byteorder"); order != entries.end()) big_endian_ = trim(order->second) == "big";
+      fail(ErrorKind::unsupported,
+           "a TorchScript program; save the state dict, torch.save(model.state_dict(), path), or export to "
+           "ONNX");
+    if (const auto order = entries.find(prefix + "byteorder"); order != entries.end())
+      big_endian_ = trim(order->second) == "big";
     for (const auto& [name, contents] : entries)
       if (starts_with(name, prefix + "data/")) storages_[name.substr(prefix.size() + 5)] = contents;
     size_t at = 0;
@@ -75,8 +89,10 @@ class StateDict {
   // Magic number, version, system, the object; then the storages' keys and each one's length and bytes.
   Ref read_sequence(std::string_view bytes) {
     size_t at = 0;
-    if (bytes.size() < 2 || bytes[0] != '\x80') fail(ErrorKind::corrupt, "neither an archive nor a pickle, as torch.save writes them");
-    if (pickle_.load(bytes, at, path_)->text != kMagic) fail(ErrorKind::unsupported, "a pickle that torch.save did not write");
+    if (bytes.size() < 2 || bytes[0] != '\x80')
+      fail(ErrorKind::corrupt, "neither an archive nor a pickle, as torch.save writes them");
+    if (pickle_.load(bytes, at, path_)->text != kMagic)
+      fail(ErrorKind::unsupported, "a pickle that torch.save did not write");
     pickle_.load(bytes, at, path_);
     for (const auto& [key, value] : pickle_.load(bytes, at, path_)->pairs)
       if (key->text == "little_endian") big_endian_ = value->integer == 0;
@@ -85,12 +101,14 @@ class StateDict {
     find_widths(root, widths, 0);
     for (const Ref key : pickle_.load(bytes, at, path_)->items) {
       uint64_t elements = 0;
-      if (bytes.size() - at < sizeof elements) fail(ErrorKind::corrupt, "the file ends before storage ", key->text);
+      if (bytes.size() - at < sizeof elements)
+        fail(ErrorKind::corrupt, "the file ends before storage ", key->text);
       std::memcpy(&elements, bytes.data() + at, sizeof elements);
       at += sizeof elements;
       const auto width = widths.find(key->text);
       if (width == widths.end()) fail(ErrorKind::corrupt, "storage ", key->text, " belongs to no tensor");
-      if (elements > (bytes.size() - at) / width->second) fail(ErrorKind::corrupt, "the file ends within storage ", key->text, " of ", elements, " elements");
+      if (elements > (bytes.size() - at) / width->second)
+        fail(ErrorKind::corrupt, "the file ends within storage ", key->text, " of ", elements, " elements");
       storages_[key->text] = bytes.substr(at, elements * width->second);
       at += elements * width->second;
     }
@@ -105,7 +123,8 @@ class StateDict {
 
   void find_widths(Ref object, std::map<std::string, size_t>& widths, int depth) const {
     if (depth > kDeepest) fail(ErrorKind::unsupported, "objects lie more than ", kDeepest, " deep");
-    if (object->kind == Kind::tensor) widths[object->items[0]->text] = width_of(*object->items[0]);
+    if (object->kind == Kind::tensor)
+      widths[object->items[0]->text] = width_of(*object->items[0]);
     else if (object->kind == Kind::list)
       for (const Ref item : object->items) find_widths(item, widths, depth + 1);
     for (const auto& [key, value] : object->pairs) find_widths(value, widths, depth + 1);
@@ -130,7 +149,8 @@ class StateDict {
     if (depth > kDeepest) fail(ErrorKind::unsupported, "objects lie more than ", kDeepest, " deep");
     if (++visited_ > kMost) fail(ErrorKind::unsupported, "more than ", kMost, " entries");
     if (object->kind == Kind::tensor) {
-      if (!tensors_.emplace(name, tensor(*object, name)).second) fail(ErrorKind::corrupt, "two tensors are named '", name, "'");
+      if (!tensors_.emplace(name, tensor(*object, name)).second)
+        fail(ErrorKind::corrupt, "two tensors are named '", name, "'");
       return;
     }
     for (const auto& [key, value] : object->pairs) {
@@ -141,10 +161,13 @@ class StateDict {
 
   Tensor tensor(const Object& object, const std::string& name) {
     const Object& storage = *object.items[0];
-    const auto known = std::find_if(kStorages.begin(), kStorages.end(), [&](const auto& row) { return row.first == storage.element; });
-    if (known == kStorages.end()) fail(ErrorKind::unsupported, "tensor '", name, "' is of a ", storage.element);
+    const auto known = std::find_if(kStorages.begin(), kStorages.end(),
+                                    [&](const auto& row) { return row.first == storage.element; });
+    if (known == kStorages.end())
+      fail(ErrorKind::unsupported, "tensor '", name, "' is of a ", storage.element);
     const auto found = storages_.find(storage.text);
-    if (found == storages_.end()) fail(ErrorKind::corrupt, "tensor '", name, "': storage ", storage.text, " is absent");
+    if (found == storages_.end())
+      fail(ErrorKind::corrupt, "tensor '", name, "': storage ", storage.text, " is absent");
     const Type type{known->second, checked_shape(object.sizes, concat(path_, ": tensor '", name, "'"))};
     const auto width = static_cast<size_t>(bit_width(type.dtype)) / 8;
     const auto available = static_cast<int64_t>(found->second.size() / width);
@@ -154,8 +177,10 @@ class StateDict {
     if (big_endian_ && width > 1) bytes = own = swapped(bytes, width);
     const char* first = bytes.data() + static_cast<size_t>(object.integer) * width;
     Tensor result;
-    if (is_dense(object)) result = own.empty() ? borrow(type, first, file_) : copy_bytes(type, first);
-    else result = gathered(object, type, first, width);
+    if (is_dense(object))
+      result = own.empty() ? borrow(type, first, file_) : copy_bytes(type, first);
+    else
+      result = gathered(object, type, first, width);
     make_boolean(result);
     return result;
   }
@@ -167,10 +192,13 @@ class StateDict {
     bool fits = last >= 0;
     for (size_t i = 0; fits && elements > 0 && i < object.sizes.size(); ++i) {
       int64_t reach = 0;
-      fits = object.strides[i] >= 0 && !__builtin_mul_overflow(object.sizes[i] - 1, object.strides[i], &reach) && !__builtin_add_overflow(last, reach, &last);
+      fits = object.strides[i] >= 0 &&
+             !__builtin_mul_overflow(object.sizes[i] - 1, object.strides[i], &reach) &&
+             !__builtin_add_overflow(last, reach, &last);
     }
     if (!fits || (elements > 0 && last >= available) || last > available || elements / kSpread > available)
-      fail(ErrorKind::corrupt, "tensor '", name, "' ", to_string(type), " reaches beyond its storage of ", available, " elements");
+      fail(ErrorKind::corrupt, "tensor '", name, "' ", to_string(type), " reaches beyond its storage of ",
+           available, " elements");
   }
 
   static bool is_dense(const Object& object) {
@@ -198,7 +226,8 @@ class StateDict {
 
   // DataParallel puts a prefix before every name.
   void drop_common_prefix(std::string_view prefix) {
-    const bool all = std::all_of(tensors_.begin(), tensors_.end(), [&](const auto& entry) { return starts_with(entry.first, prefix); });
+    const bool all = std::all_of(tensors_.begin(), tensors_.end(),
+                                 [&](const auto& entry) { return starts_with(entry.first, prefix); });
     if (!all) return;
     std::map<std::string, Tensor> renamed;
     for (auto& [name, tensor] : tensors_) renamed[name.substr(prefix.size())] = std::move(tensor);

@@ -11,7 +11,8 @@ namespace temper::torch {
 
 namespace {
 
-constexpr uint32_t kEnd = 0x06054b50, kEnd64 = 0x06064b50, kLocator64 = 0x07064b50, kCentral = 0x02014b50, kLocal = 0x04034b50;
+constexpr uint32_t kEnd = 0x06054b50, kEnd64 = 0x06064b50, kLocator64 = 0x07064b50, kCentral = 0x02014b50,
+                   kLocal = 0x04034b50;
 constexpr size_t kEndSize = 22, kLocatorSize = 20, kEnd64Size = 56, kCentralSize = 46, kLocalSize = 30;
 constexpr uint32_t kIn64 = 0xffffffff;  // the number stands in the 64-bit extra field
 
@@ -25,12 +26,15 @@ class Archive {
     std::map<std::string, std::string_view> result;
     for (uint64_t i = 0; i < count; ++i) {
       if (number<uint32_t>(at) != kCentral) corrupt("entry ", i, " of the directory is damaged");
-      const auto name_size = number<uint16_t>(at + 28), extra_size = number<uint16_t>(at + 30), comment_size = number<uint16_t>(at + 32);
+      const auto name_size = number<uint16_t>(at + 28), extra_size = number<uint16_t>(at + 30),
+                 comment_size = number<uint16_t>(at + 32);
       const std::string name(part(at + kCentralSize, name_size));
-      uint64_t packed = number<uint32_t>(at + 20), size = number<uint32_t>(at + 24), offset = number<uint32_t>(at + 42);
+      uint64_t packed = number<uint32_t>(at + 20), size = number<uint32_t>(at + 24),
+               offset = number<uint32_t>(at + 42);
       widen(part(at + kCentralSize + name_size, extra_size), size, packed, offset);
       if (number<uint16_t>(at + 10) != 0 || packed != size)
-        throw Error(ErrorKind::unsupported, concat(what_, ": entry ", name, " is compressed; PyTorch writes none such"));
+        throw Error(ErrorKind::unsupported,
+                    concat(what_, ": entry ", name, " is compressed; PyTorch writes none such"));
       if (!result.emplace(name, contents(offset, size, name)).second) corrupt("two entries are named ", name);
       at += kCentralSize + name_size + extra_size + comment_size;
     }
@@ -44,7 +48,8 @@ class Archive {
   }
 
   std::string_view part(uint64_t at, uint64_t size) const {
-    if (at > bytes_.size() || size > bytes_.size() - at) corrupt("bytes ", at, " to ", at, "+", size, " lie beyond the end (", bytes_.size(), ")");
+    if (at > bytes_.size() || size > bytes_.size() - at)
+      corrupt("bytes ", at, " to ", at, "+", size, " lie beyond the end (", bytes_.size(), ")");
     return bytes_.substr(at, size);
   }
   template <class T>
@@ -103,6 +108,8 @@ class Archive {
 
 }  // namespace
 
-std::map<std::string, std::string_view> zip_entries(std::string_view bytes, const std::string& what) { return Archive(bytes, what).entries(); }
+std::map<std::string, std::string_view> zip_entries(std::string_view bytes, const std::string& what) {
+  return Archive(bytes, what).entries();
+}
 
 }  // namespace temper::torch

@@ -33,7 +33,8 @@ TEST(SafetensorsTest, WhatIsWrittenIsRead) {
   write_model(model, path);
   const Model again = read_model(path);
   ASSERT_EQ(again.parameters.size(), 3u);
-  for (const auto& [name, tensor] : model.parameters) EXPECT_TRUE(close(again.parameters.at(name), tensor, 0, 0)) << name;
+  for (const auto& [name, tensor] : model.parameters)
+    EXPECT_TRUE(close(again.parameters.at(name), tensor, 0, 0)) << name;
   EXPECT_TRUE(again.parameters.at("w").storage()->read_only) << "large tensors stay in the mapped file";
   EXPECT_EQ(again.labels, model.labels);
   EXPECT_EQ(again.preprocess, model.preprocess);
@@ -52,21 +53,34 @@ TEST(SafetensorsTest, DamagedFilesAreRefusedByTensor) {
   refused(safetensors("{}", "").replace(0, 8, "\xff\xff\xff\xff\xff\xff\xff\x7f", 8), "header claims");
   refused(safetensors("{\"a\":", ""), "header");
   refused(safetensors("[]", ""), "no JSON object");
-  refused(safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}})", "12345678"), "takes 4 bytes");
-  refused(safetensors(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", "12345678"), "do not lie within");
-  refused(safetensors(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})", "123456"), "'a' and 'b' overlap");
-  refused(safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", "1234"), "belong to no tensor");
+  refused(safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}})", "12345678"),
+          "takes 4 bytes");
+  refused(safetensors(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", "12345678"),
+          "do not lie within");
+  refused(
+      safetensors(
+          R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
+          "123456"),
+      "'a' and 'b' overlap");
+  refused(safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", "1234"),
+          "belong to no tensor");
   refused(safetensors(R"({"a":{"dtype":"U8","shape":[-2],"data_offsets":[0,2]}})", "12"), "negative");
-  refused(safetensors(R"({"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,2]}})", "12"), "2^60");
+  refused(safetensors(R"({"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,2]}})", "12"),
+          "2^60");
   refused(safetensors(R"({"__metadata__":3})", ""), "__metadata__");
-  expect_error(ErrorKind::unsupported, "C64", [&] { read_model(folder.write("c.safetensors", safetensors(R"({"a":{"dtype":"C64","shape":[0],"data_offsets":[0,0]}})", ""))); });
+  expect_error(ErrorKind::unsupported, "C64", [&] {
+    read_model(folder.write("c.safetensors",
+                            safetensors(R"({"a":{"dtype":"C64","shape":[0],"data_offsets":[0,0]}})", "")));
+  });
 }
 
 TEST(TorchTest, LegacyStateDictEqualsTheSafetensorsOfIt) {
-  const auto torch = shared_data("models/cifar10/resnet20-12fca82f.th"), safe = shared_data("models/cifar10/resnet20_cifar10.safetensors");
+  const auto torch = shared_data("models/cifar10/resnet20-12fca82f.th"),
+             safe = shared_data("models/cifar10/resnet20_cifar10.safetensors");
   TEMPER_NEED(torch);
   TEMPER_NEED(safe);
-  const std::map<std::string, Tensor> ours = read_parameters(torch.string()), expected = read_parameters(safe.string());
+  const std::map<std::string, Tensor> ours = read_parameters(torch.string()),
+                                      expected = read_parameters(safe.string());
   for (const auto& [name, tensor] : expected) {
     ASSERT_TRUE(ours.contains(name)) << name;
     EXPECT_TRUE(close(ours.at(name), tensor, 0, 0)) << name;
@@ -87,7 +101,9 @@ TEST(TorchTest, CutFilesAreRefused) {
 
 TEST(TorchTest, NothingInAFileIsRun) {
   const TemporaryFolder folder;
-  const std::string path = folder.write("evil.pth", "\x80\x02" "cos\nsystem\n(X\x02\0\0\0lstR."sv);
+  const std::string path = folder.write("evil.pth",
+                                        "\x80\x02"
+                                        "cos\nsystem\n(X\x02\0\0\0lstR."sv);
   expect_error(ErrorKind::unsupported, "os.system", [&] { read_model(path); });
 }
 
