@@ -94,7 +94,7 @@ std::vector<Cluster> make_clusters(const Graph& graph) {
     if (is_control(node)) {
       clusters.push_back({{i}, std::string(node.op->name)});
     } else if (is_contraction(node)) {
-      clusters.push_back(grow_cluster(graph, readers, is_output, i));
+      clusters.push_back(grow_cluster(graph, readers, is_output, taken, i));
     } else {
       continue;
     }

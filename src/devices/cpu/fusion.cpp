@@ -99,7 +99,7 @@ bool is_contraction(const Node& node) {
 }
 
 Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& users,
-                     const std::vector<bool>& is_output, int node) {
+                     const std::vector<bool>& is_output, const std::vector<bool>& taken, int node) {
   const Node& root = graph.nodes()[static_cast<size_t>(node)];
   Cluster cluster{.nodes = {node}, .kind = std::string(root.op->name)};
   if (!takes_posts(root)) return cluster;
@@ -107,7 +107,7 @@ Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& us
   for (int last = node;
        users[static_cast<size_t>(last)].size() == 1 && !is_output[static_cast<size_t>(last)];) {
     const int next = users[static_cast<size_t>(last)][0];
-    if (!extend(fusion, graph, next)) break;
+    if (taken[static_cast<size_t>(next)] || !extend(fusion, graph, next)) break;
     cluster.nodes.push_back(next);
     cluster.kind += concat("+", graph.nodes()[static_cast<size_t>(next)].op->name);
     last = next;

@@ -20,9 +20,10 @@ struct Fusion {
 bool is_contraction(const Node& node);  // dot_general, conv_general, conv2d and its gradients
 
 // The contraction with every map after it that one kernel can take in: those whose operand is read nowhere
-// else. `users` as by temper::users; `is_output[node]` marks nodes whose values leave the graph.
+// else. `users` as by temper::users; `is_output[node]` marks nodes whose values leave the graph,
+// `taken[node]` those of other clusters.
 Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& users,
-                     const std::vector<bool>& is_output, int node);
+                     const std::vector<bool>& is_output, const std::vector<bool>& taken, int node);
 
 Fusion read_fusion(const Graph& graph, const Cluster& cluster);  // of a cluster that has a contraction
 std::vector<Value> inputs_of(const Graph& graph, const Fusion& fusion);  // each once

@@ -1,6 +1,5 @@
-#include <omp.h>
-
 #include "ops/composites.h"
+#include "ops/interpreter/interpret.h"
 #include "ops/primitives.h"
 #include "run.h"
 
@@ -139,6 +138,21 @@ TEST(Convolution, TakesActivationsAndResidualsIn) {
     for (size_t i = 0; i < expected.size(); ++i) expected[i] = std::clamp(expected[i] + added[i], 0.0, 6.0);
     expect_close(run(*executable, inputs), {from_doubles(inputs[3].type(), expected)}, 2e-6);
   }
+}
+
+// relu(x * w + x * v): the sum can belong to one of the two only.
+TEST(Convolution, SharesASumWithAnother) {
+  Graph graph;
+  Builder b(graph);
+  const Shape weights{16, 8, 1, 1};
+  const Value x = b.input("x", {DType::f32, {2, 8, 5, 5}});
+  const Value w = b.input("w", {DType::f32, weights}), v = b.input("v", {DType::f32, weights});
+  const Value sum = ops::add(b, ops::conv2d(b, x, w, {}, {}), ops::conv2d(b, x, v, {}, {}));
+  b.output("y", ops::relu(b, sum));
+  const std::vector<Tensor> inputs = inputs_for(graph);
+  const auto executable = load(graph);
+  EXPECT_EQ(executable->program().clusters.size(), 2u);
+  expect_close(run(*executable, inputs), interpret(graph, inputs), 2e-6);
 }
 
 }  // namespace temper
