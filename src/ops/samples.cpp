@@ -26,7 +26,7 @@ PhiloxCounter words(PhiloxKey key, uint64_t index) {
 std::vector<double> permutation(PhiloxKey key, int64_t count) {
   std::vector<double> values(static_cast<size_t>(count));
   for (size_t i = 0; i < values.size(); ++i)
-    values[i] = (static_cast<double>(i) - static_cast<double>(count / 2)) / 8;
+    values[i] = (static_cast<double>(i) - std::floor(static_cast<double>(count) / 2)) / 8;
   for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random_word(key, i) % i]);
   return values;
 }

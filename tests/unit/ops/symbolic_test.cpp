@@ -26,7 +26,7 @@ Graph with_gradients(Make make, const Shape& x_shape, const Shape& w_shape) {
   return graph;
 }
 
-void expect_equal_for_batch(Make make, Shape x_shape, const Shape& w_shape, const std::string& name) {
+void expect_equal_for_batch(Make make, const Shape& x_shape, const Shape& w_shape, const std::string& name) {
   constexpr int64_t kBatch = 3;
   SCOPED_TRACE(name);
   const Graph fixed = with_gradients(make, specialise(x_shape, {{"N", kBatch}}), w_shape);
