@@ -99,8 +99,9 @@ Dim padded_dim(const InferContext& c, int axis, int64_t low, int64_t high, int64
     const __int128 inner = dim.size() > 0 ? static_cast<__int128>(dim.size() - 1) * (interior + 1) + 1 : 0;
     const __int128 size = inner + low + high;
     if (size >= 0 && size <= kLimit) return static_cast<int64_t>(size);
-  } else if (bounded && low + high == interior) {  // N elements, each with its gap: a multiple of N
-    return Dim(dim.factor() * (interior + 1), dim.symbol_name());
+  }
+  if (bounded && !dim.is_static() && low + high == interior) {  // N elements, each with its gap
+    if (const std::optional<Dim> size = product(std::vector<Dim>{dim, interior + 1})) return *size;
   }
   c.fail(concat("axis ", axis, " of ", to_string(c.inputs[0]), " cannot be padded by ", low, " and ", high,
                 " with ", interior, " between"));
