@@ -42,8 +42,9 @@ class RowBatches : public Batches {
     }
     row_of_.assign(static_cast<size_t>(dataset.size()), -1);
     const auto& samples = views_.front().samples;
-    for (size_t row = 0; row < samples.size(); ++row)
-      row_of_[static_cast<size_t>(samples[row])] = static_cast<int64_t>(row);
+    for (size_t row = 0; row < samples.size(); ++row) {
+      if (samples[row] >= 0) row_of_[static_cast<size_t>(samples[row])] = static_cast<int64_t>(row);
+    }
     if (options.order == LoaderOptions::Order::balanced) classes_ = dataset.labels;
   }
 
