@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "formats/onnx/file.h"
 #include "formats/onnx/onnx.h"
+#include "nn/models.h"
 #include "ops/interpreter/interpret.h"
 #include "passes/passes.h"
 #include "temper/error.h"
@@ -47,24 +48,27 @@ void write_set(const Model& model, const fs::path& folder, int64_t samples) {
                             (folder / concat("output_", i, ".pb")).string());
 }
 
-void write_anew(fs::path file, const fs::path& folder) {
-  const std::string name = file.filename().string();
+Model open_model(const std::string& name, const fs::path& scratch) {
+  if (nn::is_architecture(name)) return nn::build_model(name, 0);
+  if (!name.ends_with(".gz")) return read_model(name);
+  const std::string unpacked = (scratch / "read.onnx").string();
+  if (std::system(concat("gzip -dc '", name, "' > '", unpacked, "'").c_str()) != 0)
+    throw Error(ErrorKind::invalid, concat("cannot unpack ", name));
+  return read_model(unpacked);
+}
+
+void write_anew(const std::string& given, const fs::path& folder) {
+  const std::string name = fs::path(given).filename().string();
   const fs::path own = folder / name;
   fs::create_directories(own);
-  if (file.extension() == ".gz") {
-    const fs::path unpacked = own / "read.onnx";
-    if (std::system(concat("gzip -dc '", file.string(), "' > '", unpacked.string(), "'").c_str()) != 0)
-      throw Error(ErrorKind::invalid, concat("cannot unpack ", name));
-    file = unpacked;
-  }
-  const Model model = read_model(file.string());
+  const Model model = open_model(given, own);
   write_model(model, (own / "written.onnx").string());
   const Model again = read_model((own / "written.onnx").string());
   for (const auto& [parameter, tensor] : model.parameters)
     if (!again.parameters.contains(parameter))
       throw Error(ErrorKind::internal, concat(name, ": parameter ", parameter, " is lost"));
   write_set(model, own / "test_data_set_0", 1);
-  write_set(model, own / "test_data_set_1", 3);
+  if (!nn::is_architecture(given)) write_set(model, own / "test_data_set_1", 3);
   std::cout << name << ": " << model.graph.size() << " nodes, written and read again " << again.graph.size()
             << '\n';
 }
@@ -75,7 +79,7 @@ void write_anew(fs::path file, const fs::path& folder) {
 int main(int count, char** arguments) {
   int status = 0;
   for (int i = 2; i < count; ++i) {
-    if (!std::filesystem::exists(arguments[i])) {
+    if (!temper::nn::is_architecture(arguments[i]) && !std::filesystem::exists(arguments[i])) {
       std::cout << "skipped, because there is no " << arguments[i] << '\n';
       return 77;
     }

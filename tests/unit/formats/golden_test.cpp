@@ -5,8 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "formats/format.h"
-#include "formats/onnx/onnx.h"
+#include "model_file.h"
 #include "ops/interpreter/interpret.h"
 #include "passes/passes.h"
 #include "support/data.h"
@@ -47,7 +46,7 @@ TEST_P(GoldenTest, TopTenAgree) {
              file = shared_data(std::string("models/") + GetParam().file);
   TEMPER_NEED(goldens);
   TEMPER_NEED(file);
-  const std::vector<double> result = run_one(read_model(file.string()), GetParam().scale);
+  const std::vector<double> result = run_one(read_packed(file), GetParam().scale);
   const Json all = Json::parse(MappedFile(goldens.string()).text());
   const Json& golden = all.at("models").at(GetParam().name);
   ASSERT_EQ(static_cast<int64_t>(result.size()), golden.at("n").integer());
@@ -65,9 +64,14 @@ INSTANTIATE_TEST_SUITE_P(
     Models, GoldenTest,
     testing::Values(Golden{"imagenet/mobilenet_v1_0.25_224_float32.onnx",
                            "imagenet/mobilenet_v1_0.25_224_float32.onnx", 1, 1e-4},
-                    Golden{"cifar10_models/resnet20_cifar10.onnx", "cifar10/resnet20_cifar10.onnx", 1, 1e-3},
+                    Golden{"imagenet/mobilenet_v2_1.0_224_float32_from_int8.onnx",
+                           "imagenet/mobilenet_v2_1.0_224_float32_from_int8.onnx.gz", 1, 1e-4},
                     Golden{"imagenet/squeezenet1.1_float32_from_fp16.onnx (input = 128*x)",
-                           "imagenet/squeezenet1.1_fp16.onnx", 128, 1e-3}));
+                           "imagenet/squeezenet1.1_float32_from_fp16.onnx.gz", 128, 1e-4},
+                    Golden{"imagenet/squeezenet1.1_float32_from_fp16.onnx (input = 128*x)",
+                           "imagenet/squeezenet1.1_fp16.onnx", 128, 1e-3},
+                    Golden{"cifar10_models/resnet20_cifar10.onnx", "cifar10/resnet20_cifar10.onnx", 1,
+                           1e-3}));
 
 }  // namespace
 }  // namespace temper
