@@ -65,6 +65,7 @@ Training::Training(Network& network, const TrainingOptions& options) {
   body_ = std::make_unique<Body>(
       Body{body, step, compile, DeviceState(open_device(options.device)), {}, options.lr});
   Recipe checked;  // the same words and ranges as on the command line
+  checked.model = checked.data = "none";
   set(checked, "loss", options.loss);
   set(checked, "optimizer", options.optimizer);
   check(checked);

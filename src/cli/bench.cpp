@@ -75,7 +75,8 @@ Json result_of(const Timing& timing, const ModelOptions& options, Device& device
   if (timing.seconds.empty())
     throw Error(ErrorKind::invalid, "interrupted before the first run was measured");
   const double median = timing.quantile(0.5);
-  const DeviceFacts facts = device.facts();
+  const int64_t peak_rss = peak_rss_bytes();  // before the limits are measured, which takes memory too
+  const DeviceFacts facts = device.measure();
   Json result = result_head("bench");
   result["device"] = device.name();
   result["precision"] = options.precision;
@@ -87,7 +88,7 @@ Json result_of(const Timing& timing, const ModelOptions& options, Device& device
   result["samples_per_second"] = static_cast<double>(batch) / median;
   result["gflops"] = operations / median * 1e-9;
   result["peak_gflops"] = facts.peak_flops > 0 ? Json(facts.peak_flops * 1e-9) : Json();
-  result["peak_rss_bytes"] = peak_rss_bytes();
+  result["peak_rss_bytes"] = peak_rss;
   return result;
 }
 

@@ -65,6 +65,7 @@ class TerminalEvents : public TrainEvents {
   void note(std::string_view text) override;
   void warning(std::string_view text) override;
   void clear() { progress_.clear(); }
+  void expect_epochs(int64_t epochs) { epochs_ = epochs; }  // until the first report says
 
  private:
   Progress progress_;

@@ -14,7 +14,7 @@ Json describe(const DeviceKind& kind, std::string& text) {
   object["kind"] = kind.name;
   try {
     Device& device = open_device(kind.name);
-    const DeviceFacts facts = device.facts();
+    const DeviceFacts facts = device.measure();
     object["name"] = device.name();
     object["available"] = true;
     object["description"] = facts.description;

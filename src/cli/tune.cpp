@@ -85,6 +85,7 @@ int tune(const std::vector<std::string>& words) {
   if (dry_run) return print_recipe(recipe), 0;
 
   TerminalEvents events(common);
+  events.expect_epochs(recipe.epochs);
   const TrainResult result = train(recipe, events);
   events.clear();
   const Json json = Json::parse(to_json(result));

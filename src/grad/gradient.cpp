@@ -111,9 +111,8 @@ std::vector<Value> vector_jacobian(Builder& b, std::span<const Value> ys, std::s
     }
     if (!any || !wanted) continue;
     b.set_default_name(node.name.empty() ? "" : node.name + ".grad");
-    const std::vector<Value> gradients =
-        node_gradient(b, {node, node.inputs, outputs, cotangents, {needed.get(), node.inputs.size()},
-                          vector_jacobian});
+    const std::vector<Value> gradients = node_gradient(
+        b, {node, node.inputs, outputs, cotangents, {needed.get(), node.inputs.size()}, vector_jacobian});
     TEMPER_CHECK(gradients.size() <= node.inputs.size(), "vjp of ", node.op->name,
                  " gives too many gradients");
     for (size_t k = 0; k < gradients.size(); ++k) {

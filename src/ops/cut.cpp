@@ -93,14 +93,15 @@ std::vector<Sample> slice_samples() {
 Dim padded_dim(const InferContext& c, int axis, int64_t low, int64_t high, int64_t interior) {
   const Dim& dim = c.inputs[0].shape[axis];
   constexpr int64_t kLimit = int64_t{1} << 40;
-  const bool bounded =
-      std::abs(low) <= kLimit && std::abs(high) <= kLimit && interior >= 0 && interior <= kLimit;
+  const auto within = [](int64_t value, int64_t least) { return value >= least && value <= kLimit; };
+  const bool bounded = within(low, -kLimit) && within(high, -kLimit) && within(interior, 0);
   if (bounded && dim.is_static() && dim.size() <= kLimit) {
     const __int128 inner = dim.size() > 0 ? static_cast<__int128>(dim.size() - 1) * (interior + 1) + 1 : 0;
     const __int128 size = inner + low + high;
     if (size >= 0 && size <= kLimit) return static_cast<int64_t>(size);
-  } else if (bounded && low + high == interior) {  // N elements, each with its gap: a multiple of N
-    return Dim(dim.factor() * (interior + 1), dim.symbol_name());
+  }
+  if (bounded && !dim.is_static() && low + high == interior) {  // N elements, each with its gap
+    if (const std::optional<Dim> size = product(std::vector<Dim>{dim, interior + 1})) return *size;
   }
   c.fail(concat("axis ", axis, " of ", to_string(c.inputs[0]), " cannot be padded by ", low, " and ", high,
                 " with ", interior, " between"));

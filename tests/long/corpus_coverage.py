@@ -13,7 +13,8 @@ LEAST = 0.80
 
 def covered_files(target: str) -> list[str]:
     match = re.search(r"^// Covers: (.+)$", (ROOT / f"tests/fuzz/{target}.cpp").read_text(), re.MULTILINE)
-    return match[1].split() if match else []
+    patterns = match[1].split() if match else []
+    return [str(path.relative_to(ROOT)) for pattern in patterns for path in sorted(ROOT.glob(pattern))]
 
 
 def replay(target: str) -> None:

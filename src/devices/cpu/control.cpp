@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "devices/cpu/plan.h"
-#include "ir/builder.h"
 #include "ir/op.h"
 
 namespace temper::cpu {
@@ -207,14 +206,6 @@ std::unique_ptr<Kernel> make_control(const KernelRequest& request, const Compile
   if (name == "cond") return std::make_unique<CondKernel>(request, options);
   TEMPER_CHECK(name == "while_loop", name);
   return std::make_unique<WhileKernel>(request, options);
-}
-
-Graph inline_calls(const Graph& graph) {
-  const auto expand = [](Builder& b, const NodeView& view) -> std::optional<std::vector<Value>> {
-    if (view.node.op->name != "call") return std::nullopt;
-    return inline_graph(b, inline_calls(view.node.regions[0]), view.inputs);
-  };
-  return rewrite(graph, expand);
 }
 
 }  // namespace temper::cpu

@@ -10,6 +10,4 @@ Claim claim_control(const Graph& graph, const Node& node);
 // scan, cond and while_loop, everything row-major.
 std::unique_ptr<Kernel> make_control(const KernelRequest& request, const CompileOptions& options);
 
-Graph inline_calls(const Graph& graph);  // a `call` becomes its body
-
 }  // namespace temper::cpu

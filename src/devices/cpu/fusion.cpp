@@ -9,17 +9,16 @@
 
 namespace temper::cpu {
 
-namespace {
+static bool is(const Node& node, std::string_view name) { return node.op->name == name; }
 
-bool is(const Node& node, std::string_view name) { return node.op->name == name; }
-
-// The number that every element of `value` is, if it is such a constant.
 std::optional<double> uniform_constant(const Graph& graph, Value value) {
   const Node* node = &graph.node(value);
   while (is(*node, "broadcast_in_dim") || is(*node, "reshape")) node = &graph.node(node->inputs[0]);
   if (!is(*node, "constant") || node->outputs[0].shape.elements() != 1) return std::nullopt;
   return to_doubles(node->attributes.get<Tensor>("value"))[0];
 }
+
+namespace {
 
 // Where `value` repeats one number per channel: the tensor that holds them.
 Value per_channel(const Graph& graph, Value value, int channel_axis) {

@@ -5,6 +5,7 @@
 #include "devices/cpu/convolution.h"
 #include "devices/cpu/cpu.h"
 #include "devices/cpu/fusion.h"
+#include "devices/cpu/legal_forms.h"
 #include "devices/cpu/matmul.h"
 #include "devices/cpu/plan.h"
 #include "ir/op.h"
@@ -62,7 +63,8 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
 }  // namespace
 
 const Target& cpu_target() {
-  static const Target target{.name = "cpu", .claim = claim, .legalize = {inline_calls}, .compile = compile};
+  static const Target target{
+      .name = "cpu", .claim = claim, .legalize = {inline_calls, compare_results}, .compile = compile};
   return target;
 }
 

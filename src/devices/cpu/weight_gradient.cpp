@@ -83,9 +83,9 @@ Descriptor channels_of(const Descriptor& whole, int axis, int64_t first, const m
   return whole.submemory_desc(dims, from, true);
 }
 
-// Each part takes all images and some output channels: nothing is summed, but dy is copied. None if the
-// weights lie in larger blocks of channels.
-std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convolution& conv, int64_t parts) {
+// Each part takes all images and some output channels: nothing is summed, but dy is copied.
+std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convolution& conv, int64_t parts,
+                                           int threads) {
   const TeamSize alone(1);
   Convolution part = conv;
   const int64_t channels = conv.w.size(0) / parts;
@@ -97,16 +97,27 @@ std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convoluti
   const int scratch = places.slots.scratch;
   std::vector<Step> steps;
   ScratchPlan plan;
+  // If blocks of the result's layout span parts, the parts meet in a row-major copy first.
+  const bool direct = static_cast<bool>(channels_of(places.dw, 0, channels, wanted.get_dims()));
+  const Descriptor meeting = direct ? places.dw : weights_in_memory(conv, kRowMajor);
+  const int meeting_buffer = direct ? places.slots.output : scratch;
+  const int64_t meeting_offset = direct ? 0 : plan.take(static_cast<int64_t>(meeting.get_size()));
   for (int64_t i = 0; i < parts; ++i) {
     const Descriptor dy = channels_of(whole.y, 1, i * channels, shapes.y.get_dims());
-    const Descriptor dw = channels_of(places.dw, 0, i * channels, wanted.get_dims());
-    if (!dy || !dw) return nullptr;
+    const Descriptor dw = channels_of(meeting, 0, i * channels, wanted.get_dims());
+    TEMPER_CHECK(dy && dw, "parts of ", channels, " channels");
     const int64_t dy_offset = plan.take(static_cast<int64_t>(shapes.y.get_size()));
     const int64_t dw_offset = plan.take(static_cast<int64_t>(wanted.get_size()));
     steps.push_back(reorder_step(dy, places.dy, 0, shapes.y, scratch, dy_offset, scratch, plan));
     steps.push_back(gradient_step(description, {.buffer = places.x}, {.buffer = scratch, .offset = dy_offset},
                                   {.buffer = scratch, .offset = dw_offset}, scratch, plan));
-    steps.push_back(reorder_step(wanted, scratch, dw_offset, dw, places.slots.output, 0, scratch, plan));
+    steps.push_back(
+        reorder_step(wanted, scratch, dw_offset, dw, meeting_buffer, meeting_offset, scratch, plan));
+  }
+  if (!direct) {
+    const TeamSize team(threads);
+    steps.push_back(
+        reorder_step(meeting, scratch, meeting_offset, places.dw, places.slots.output, 0, scratch, plan));
   }
   const PartsKernel::Order order{.parts = static_cast<size_t>(parts), .steps_per_part = 3};
   return std::make_unique<PartsKernel>(std::move(steps), order, PartsKernel::Sum(), plan.bytes());
@@ -175,9 +186,8 @@ std::unique_ptr<Kernel> make_weight_gradient(const KernelRequest& request, const
   if (!deterministic) return make_whole(places, conv);
   // What is cheaper: to write the sums of all parts, or to copy dy?
   const bool copies_less = conv.y.elements() < kParts * conv.w.elements();
-  if (conv.groups == 1 && conv.w.size(0) % (kParts * 16) == 0 && copies_less) {
-    if (auto kernel = make_channel_parts(places, conv, kParts)) return kernel;
-  }
+  if (conv.groups == 1 && conv.w.size(0) % (kParts * 16) == 0 && copies_less)
+    return make_channel_parts(places, conv, kParts, request.threads);
   return make_batch_parts(places, conv, batch_parts(conv.x.size(0)), request.threads);
 }
 

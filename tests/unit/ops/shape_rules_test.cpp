@@ -127,6 +127,8 @@ TEST_F(Shapes, RefuseHugeNumbers) {
       error([&] { ops::conv_general(b, input({1, 1, kHuge}), input({1, 1, 3}), {{1}, {0}, {0}, {1}, {1}}); }),
       "no error");
   EXPECT_NE(error([&] { ops::dynamic_slice(b, x, input({1}, DType::i64), {-2}); }), "no error");
+  EXPECT_NE(error([&] { ops::pad(b, input({kHuge}), zero, {0}, {2}, {2}); }), "no error");
+  EXPECT_NE(error([&] { ops::pad(b, input({Dim(kHuge, "N")}), zero, {0}, {2}, {2}); }), "no error");
   constexpr int64_t kLong = int64_t{1} << 40;
   EXPECT_NE(error([&] {
               ops::conv_general(b, input({1, 1, kLong}), input({1, 1, kLong}),

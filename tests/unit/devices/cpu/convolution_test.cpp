@@ -140,6 +140,19 @@ TEST(Convolution, TakesActivationsAndResidualsIn) {
   }
 }
 
+// Cut by output channels, which the layout of the weights holds in blocks of any size.
+TEST(Convolution, CutsLargeWeightsWhateverTheirBlocks) {
+  for (const int64_t channels : {64, 128, 192, 256}) {
+    SCOPED_TRACE(channels);
+    const Case c{"large", {2, 32, 6, 6}, {channels, 32, 3, 3}, {.low = {1, 1}, .high = {1, 1}}};
+    const Graph graph = convolution_graph(c, DType::f32);
+    const std::vector<Tensor> inputs = inputs_for(graph);
+    const std::vector<Tensor> found = run(graph, inputs, {.threads = 2});
+    expect_close(found, by_definition(c, graph, inputs), 2e-6);
+    expect_same_bits(found, run(graph, inputs, {.threads = 1}));
+  }
+}
+
 // relu(x * w + x * v): the sum can belong to one of the two only.
 TEST(Convolution, SharesASumWithAnother) {
   Graph graph;

@@ -2,6 +2,7 @@
 
 #include "allocations.h"
 #include "devices/cpu/layout.h"
+#include "grad/gradient.h"
 #include "ops/composites.h"
 #include "ops/interpreter/interpret.h"
 #include "ops/primitives.h"
@@ -169,6 +170,24 @@ TEST(Executable, ReturnsResultsThatAreInputsConstantsOrEqual) {
   b.output("transposed", ops::transpose(b, y, {1, 0}));
   const std::vector<Tensor> inputs{filled({DType::f32, {2, 3}}, 1)};
   expect_close(run(graph, inputs), interpret(graph, inputs), 1e-6);
+}
+
+// relu6 and its gradient: the convolution keeps no value before the activation.
+TEST(Executable, TakesTheActivationInThoughItsGradientIsWanted) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {DType::f32, {2, 8, 6, 6}}), w = b.input("w", {DType::f32, {16, 8, 1, 1}});
+  const Value before = ops::mul(b, ops::conv2d(b, x, w, {}, {}), 1);
+  const Value y = ops::clamp(b, before, 0, 1);
+  b.output("y", y);
+  const Value dy = b.input("dy", b.type(y));
+  const std::vector<Value> gradients = gradient(b, y, std::vector<Value>{x}, dy);
+  b.output("dx", gradients[0]);
+  std::vector<Tensor> inputs;
+  for (const Port& port : graph.inputs) inputs.push_back(filled(graph.type(port.value), inputs.size() + 1));
+  const auto executable = load(graph);
+  EXPECT_EQ(executable->program().clusters[0].nodes.size(), 3u);
+  expect_close(run(*executable, inputs), interpret(graph, inputs), 1e-6);
 }
 
 TEST(Executable, AllocatesNothingOnceItHasRun) {

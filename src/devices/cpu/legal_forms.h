@@ -1,0 +1,13 @@
+#pragma once
+// Graph to Graph, before clusters are made.
+#include "ir/graph.h"
+
+namespace temper::cpu {
+
+Graph inline_calls(const Graph& graph);  // a `call` becomes its body
+
+// x > c is max(x, c) > c, and likewise for min: a gradient that asks for the side of a bound then reads the
+// result, which lives on anyway, and x can end inside the kernel that makes it.
+Graph compare_results(const Graph& graph);
+
+}  // namespace temper::cpu
