@@ -4,9 +4,10 @@
 
 namespace temper {
 
-// Every node that is not `taken` stands in a cluster, all of them tapes: maps, views, reductions. Maps of one
-// shape that feed each other share a cluster wherever no cycle arises. A view (broadcast, iota) stands in
-// every cluster that reads it, and has a cluster of its own only if something else reads it too.
+// Every node that is not `taken` and is needed stands in a cluster, all of them tapes: maps, views,
+// reductions. Maps of one shape that feed each other share a cluster wherever no cycle arises. What is cheap
+// to compute again is repeated by its readers if that saves memory traffic: views (broadcast, iota) always,
+// maps where their operands are read anyway or are no more than what is saved.
 std::vector<Cluster> fuse_maps(const Graph& graph, const std::vector<bool>& taken);
 
 }  // namespace temper

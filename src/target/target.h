@@ -27,8 +27,9 @@ struct Claim {
 // Nodes that one kernel computes. The last is the root; values of the others stay inside unless listed as
 // outputs.
 struct Cluster {
-  std::vector<int> nodes;  // ascending
-  std::string kind;        // "conv2d+relu", "map", "map+reduce"
+  std::vector<int> nodes;          // ascending
+  std::string kind;                // "conv2d+relu", "map", "map+reduce"
+  std::vector<int> repeated = {};  // of nodes, ascending: also in another cluster, and no output of this one
 };
 
 struct CompileOptions {

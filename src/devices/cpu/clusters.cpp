@@ -5,7 +5,6 @@
 #include <set>
 
 #include "base/check.h"
-#include "codegen/tape.h"
 #include "devices/cpu/control.h"
 #include "devices/cpu/fusion.h"
 #include "ir/op.h"
@@ -20,16 +19,15 @@ Value origin(const Graph& graph, Value value) {
   return value;
 }
 
-// A broadcast or iota that a cluster repeats for itself: it may stand in several.
-bool is_inner_view(const Graph& graph, const Cluster& cluster, int node) {
-  return node != cluster.nodes.back() && is_view(graph, graph.nodes()[static_cast<size_t>(node)]);
+bool repeats(const Cluster& cluster, int node) {
+  return std::binary_search(cluster.repeated.begin(), cluster.repeated.end(), node);
 }
 
 std::vector<int> owners(const Graph& graph, std::span<const Cluster> clusters) {
   std::vector<int> owner(static_cast<size_t>(graph.size()), -1);
   for (size_t i = 0; i < clusters.size(); ++i)
     for (const int node : clusters[i].nodes) {
-      if (is_inner_view(graph, clusters[i], node)) continue;
+      if (repeats(clusters[i], node)) continue;
       TEMPER_CHECK(owner[static_cast<size_t>(node)] < 0, graph.describe(node), " is in two clusters");
       owner[static_cast<size_t>(node)] = static_cast<int>(i);
     }
@@ -142,7 +140,7 @@ std::vector<Operands> operands_of(const Graph& graph, std::span<const Cluster> c
     if (is_alias(graph, node)) read.insert(node.inputs[0]);
   for (size_t i = 0; i < clusters.size(); ++i)
     for (const int node : clusters[i].nodes) {
-      if (is_inner_view(graph, clusters[i], node)) continue;
+      if (repeats(clusters[i], node)) continue;
       const auto count = static_cast<int32_t>(graph.nodes()[static_cast<size_t>(node)].outputs.size());
       for (int32_t k = 0; k < count; ++k)
         if (read.count({node, k}) > 0) all[i].outputs.push_back({node, k});

@@ -55,9 +55,9 @@ enum class Accepts {
 // In kernels/:
 
 Claim claim_kernel(const Graph& graph, const Node& node);  // for every op that belongs there
-// Groups all nodes that are not `taken` and need a launch; a cluster of one node is fine. Each node stands in
-// one cluster, but for views (broadcast_in_dim, iota): they stand in every cluster that reads them, whose
-// inner affair they are, and have one more cluster of their own only if something else reads them.
+// Groups all nodes that are not `taken` and need a launch; a cluster of one node is fine. Each node belongs
+// to at most one cluster; others may repeat it (Cluster::repeated) rather than read what it made, and if all
+// do it has none.
 std::vector<Cluster> fuse(const Graph& graph, const std::vector<bool>& taken);
 Accepts accepts(const Graph& graph, const Cluster& cluster);
 // True if `output` may lie in the memory of `input` (same type, same layout): the kernel has read an element,

@@ -236,25 +236,30 @@ float extreme(const float* x, int64_t n) {
   return hn::GetLane(best);
 }
 
-// A strip of columns is summed over the rows in f32, then added in f64.
-void add_columns(const float* x, int64_t rows, int64_t columns, double* into) {
+// The sums over the rows of kVectors vectors of columns, in f32, then added in f64.
+template <int kVectors>
+void add_strip(const float* x, int64_t rows, int64_t columns, double* into) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  HWY_ALIGN float strip[4 * kMaxLanes];
+  V s[kVectors];
+  for (int k = 0; k < kVectors; ++k) s[k] = hn::LoadU(d, x + k * lanes);
+  for (int64_t i = 1; i < rows; ++i)
+    for (int k = 0; k < kVectors; ++k) s[k] = hn::Add(s[k], hn::LoadU(d, x + i * columns + k * lanes));
+  HWY_ALIGN float strip[kVectors * kMaxLanes];
+  for (int k = 0; k < kVectors; ++k) hn::Store(s[k], d, strip + k * lanes);
+  for (int64_t k = 0; k < kVectors * lanes; ++k) into[k] += static_cast<double>(strip[k]);
+}
+
+void add_columns(const float* x, int64_t rows, int64_t columns, double* into) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
   int64_t j = 0;
-  for (; j + 4 * lanes <= columns; j += 4 * lanes) {
-    V s[4];
-    for (int k = 0; k < 4; ++k) s[k] = hn::LoadU(d, x + j + k * lanes);
-    for (int64_t i = 1; i < rows; ++i)
-      for (int k = 0; k < 4; ++k) s[k] = hn::Add(s[k], hn::LoadU(d, x + i * columns + j + k * lanes));
-    for (int k = 0; k < 4; ++k) hn::Store(s[k], d, strip + k * lanes);
-    for (int64_t k = 0; k < 4 * lanes; ++k) into[j + k] += static_cast<double>(strip[k]);
-  }
-  for (; j < columns; ++j) {
-    float s = x[j];
-    for (int64_t i = 1; i < rows; ++i) s += x[i * columns + j];
-    into[j] += static_cast<double>(s);
-  }
+  for (; j + 4 * lanes <= columns; j += 4 * lanes) add_strip<4>(x + j, rows, columns, into + j);
+  for (; j + lanes <= columns; j += lanes) add_strip<1>(x + j, rows, columns, into + j);
+  if (j == columns) return;
+  float rest[kMaxLanes] = {};
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t k = 0; k < columns - j; ++k) rest[k] += x[i * columns + j + k];
+  for (int64_t k = 0; k < columns - j; ++k) into[j + k] += static_cast<double>(rest[k]);
 }
 
 BlockFunction find(TapeOp op) {
