@@ -12,7 +12,8 @@ namespace temper {
 namespace {
 
 // Bounds what a tape must keep at once: values in the first-level cache, pointers in registers.
-constexpr size_t kMaxInstructions = 72, kMaxInputs = 32, kMaxReductions = 4, kMaxRepeated = 12;
+constexpr size_t kMaxInstructions = 72, kMaxInputs = 32, kMaxReductions = 4,
+                 kMaxRepeated = 3;  // an instruction costs about as much as reading a byte
 
 class Fuser {
  public:
