@@ -45,7 +45,7 @@ class Fuse : public testing::Test {
 
 TEST_F(Fuse, AnUpdateWithSeveralResultsIsOneTape) {
   const Value p = input("p"), v = input("v"), g = input("g"), rate = input("rate", {});
-  const Value speed = ops::add(b, ops::mul(b, v, 0.9), g);
+  const Value speed = ops::add(b, ops::mul(b, v, 0.75), g);
   const Value moved = ops::sub(b, p, ops::mul(b, speed, rate));
   b.output("p", moved), b.output("v", speed);
   const std::vector<Cluster> clusters = fuse();
@@ -54,7 +54,7 @@ TEST_F(Fuse, AnUpdateWithSeveralResultsIsOneTape) {
   EXPECT_EQ(tape(clusters[0], {p, v, g, rate}, {speed, moved}),
             "space [8, 5]\n"
             "%0 = f32 input 1 [0, 1]\n"
-            "%1 = f32 0.9\n"
+            "%1 = f32 0.75\n"
             "%2 = f32 input 2 [0, 1]\n"
             "%3 = f32 input 3 [-1, -1]\n"
             "%4 = f32 input 0 [0, 1]\n"
