@@ -1,5 +1,6 @@
 // The text form of graphs: any bytes are parsed or refused; what parses prints and parses again to the same
-// graph. Covers: src/ir/parse.cpp
+// graph.
+// Covers: src/ir/parse.cpp
 #include <cstdlib>
 #include <string_view>
 
