@@ -144,7 +144,8 @@ using Triple = std::array<int64_t, 3>;
 
 Triple spatial(const Shape& shape) {
   Triple sizes{1, 1, 1};
-  for (int i = 2; i < shape.rank(); ++i) sizes[static_cast<size_t>(3 - shape.rank() + i)] = shape.size(i);
+  auto next = sizes.rbegin();
+  for (int i = shape.rank() - 1; i >= 2; --i) *next++ = shape.size(i);
   return sizes;
 }
 Triple triple(const Ints& values, int64_t missing) {

@@ -14,7 +14,7 @@ class Layouts {
 
  private:
   size_t index(Value value) const {
-    return static_cast<size_t>(first_[static_cast<size_t>(value.node)] + value.index);
+    return static_cast<size_t>(first_[static_cast<size_t>(value.node)]) + static_cast<size_t>(value.index);
   }
 
   std::vector<int> first_;  // by node: position of its first value

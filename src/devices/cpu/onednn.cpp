@@ -49,10 +49,10 @@ memory::format_tag tag_named(const std::string& name) {
   return memory::format_tag::undef;
 }
 
-Descriptor blocked(memory::dims dims, memory::data_type type, int64_t layout, int rank) {
+Descriptor blocked(const memory::dims& dims, memory::data_type type, int64_t layout, int rank) {
   const memory::format_tag tag = tag_named(describe(layout, rank));
   TEMPER_CHECK(tag != memory::format_tag::undef, "layout ", describe(layout, rank));
-  return Descriptor(std::move(dims), type, tag);
+  return Descriptor(dims, type, tag);
 }
 
 Descriptor descriptor_of(memory::data_type type, const Shape& shape, int64_t layout) {
@@ -62,7 +62,7 @@ Descriptor descriptor_of(memory::data_type type, const Shape& shape, int64_t lay
     dims[0] /= groups;
     dims.insert(dims.begin(), groups);
   }
-  return blocked(std::move(dims), type, layout, shape.rank());
+  return blocked(dims, type, layout, shape.rank());
 }
 
 }  // namespace
