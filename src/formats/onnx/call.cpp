@@ -202,7 +202,7 @@ Shape common_shape(const Call& c, const Shape& x, const Shape& y) {
   return Shape(std::move(dims));
 }
 
-Value constant_ints(Builder& b, const Ints& values, Shape shape) {
+Value constant_ints(Builder& b, const Ints& values, const Shape& shape) {
   return b.constant(Tensor::from<int64_t>(shape, values));
 }
 

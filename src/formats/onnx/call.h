@@ -125,7 +125,7 @@ Value reshape_to(Call& c, Value x, std::vector<Dim> dims);          // Error inv
 Dim product(const Call& c, std::span<const Dim> dims);              // Error unsupported with two symbols
 Value broadcast(Call& c, Value x, const Shape& shape);              // Error invalid if it does not fit
 Shape common_shape(const Call& c, const Shape& x, const Shape& y);  // NumPy's rule
-Value constant_ints(Builder& b, const Ints& values, Shape shape);
+Value constant_ints(Builder& b, const Ints& values, const Shape& shape);
 Value with_axes(Call& c, Value x, const std::vector<int>& axes);  // size-1 axes at those places of the result
 
 }  // namespace temper::onnx
