@@ -96,7 +96,8 @@ BlockRun::BlockRun(const BoundTape& bound, const void* const* inputs, void* cons
 }
 
 std::byte* BlockRun::slot(size_t value) {
-  const int64_t elements = bound_.plan.block_rows * bound_.plan.block_columns;
+  // A multiple of 64, so that cells of every size are aligned.
+  const int64_t elements = (bound_.plan.block_rows * bound_.plan.block_columns + 63) / 64 * 64;
   return memory_ + int64_t{bound_.plan.slots[value]} * elements;
 }
 

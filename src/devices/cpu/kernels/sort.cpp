@@ -96,6 +96,7 @@ std::unique_ptr<Kernel> make_sort(const NodeRequest& request) {
   });
   return function_kernel(
       [=, carried = std::move(carried)](void* const* buffers) {
+        if (l.size == 0) return;  // no elements, and then no scratch
         parallel_tasks(l.count, l.count * l.size * 16, [&](int64_t line) {
           int64_t* order = static_cast<int64_t*>(buffers[scratch]) + line * l.size;
           sort(key.in<const void>(buffers), l.start(line), l, descending, order);
