@@ -186,7 +186,8 @@ Rows view_rows(const Dataset& dataset, const FeatureOptions& options, const RowL
         return std::move(*rows);
       }
     }
-  } catch (const Error&) {  // damaged: computed again
+  } catch (const Error& error) {
+    events.note(concat("cached features are damaged and computed again: ", error.what()));
   }
   try {
     trim_cache(*folder, std::max<int64_t>(0, kCacheLimit - layout.bytes() * count), path);

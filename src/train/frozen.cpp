@@ -103,7 +103,7 @@ Model fold_frozen(Device& device, const Model& model, const std::set<std::string
 }
 
 ModelParts split_model(const Model& folded, const std::set<std::string>& trainable) {
-  const ModelParts whole{std::nullopt, folded};
+  ModelParts whole{std::nullopt, folded};
   const std::vector<int> data = data_inputs(folded);
   if (data.size() != 1) return whole;
   const Port& input = folded.graph.inputs[static_cast<size_t>(data.front())];

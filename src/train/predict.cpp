@@ -87,7 +87,8 @@ Predictor::Predictor(const PredictOptions& options, TrainEvents& events) {
                 concat("the model has ", data.size(), " data inputs; predict feeds one picture"));
   }
   const std::string input = folded.graph.inputs[static_cast<size_t>(data.front())].name;
-  loaded_.reset(new Loaded{options, compile, std::move(folded), preprocess, input, DeviceState(device), {}});
+  loaded_ = std::make_unique<Loaded>(
+      Loaded{options, compile, std::move(folded), preprocess, input, DeviceState(device), {}});
   for (const auto& [name, tensor] : loaded_->model.parameters) loaded_->state.set("param." + name, tensor);
 }
 

@@ -86,10 +86,10 @@ StepPrograms::Compiled& StepPrograms::program(int64_t size, StepOptions::Part pa
   options.batch = size;
   options.part = part;
   const Graph graph = build_step(model_, options);
-  found.reset(new Compiled{BoundProgram(state_, graph, compile_),
-                           Tensor(graph.type(graph.find_input("labels"))),
-                           Tensor(Type{DType::f32, {size}}),
-                           {}});
+  found = std::make_unique<Compiled>(Compiled{BoundProgram(state_, graph, compile_),
+                                              Tensor(graph.type(graph.find_input("labels"))),
+                                              Tensor(Type{DType::f32, {size}}),
+                                              {}});
   if (part != StepOptions::gather) {
     for (const auto& [name, value] : nn::optimizer_hyper(options_.optimizer, 0, 1))
       found->hyper.push_back("hyper." + name);
