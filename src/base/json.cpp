@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -92,10 +93,10 @@ class Reader : public nlohmann::json_sax<nlohmann::json> {
   bool number_float(number_float_t value, const string_t&) override { return put(value); }
   bool string(string_t& value) override { return put(std::move(value)); }
   bool binary(binary_t&) override { return false; }
-  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool start_object(std::size_t) override { return open(false); }
   bool key(string_t& value) override { return keys_.back() = std::move(value), true; }
   bool end_object() override { return close(); }
-  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool start_array(std::size_t) override { return open(true); }
   bool end_array() override { return close(); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
     return error_at = position, false;
@@ -103,32 +104,45 @@ class Reader : public nlohmann::json_sax<nlohmann::json> {
 
   Json root;
   std::optional<size_t> error_at;
+  std::optional<std::string> twice;  // a key that stands twice in one object
   bool too_deep = false;
 
  private:
+  struct Open {
+    bool is_array;
+    Json::Array items;
+    Json::Object members;
+  };
+
   bool put(Json value) {
     if (open_.empty())
       root = std::move(value);
-    else if (open_.back().is_array())
-      open_.back().push_back(std::move(value));
+    else if (open_.back().is_array)
+      open_.back().items.push_back(std::move(value));
     else
-      open_.back()[keys_.back()] = std::move(value);
+      open_.back().members.emplace_back(std::move(keys_.back()), std::move(value));
     return true;
   }
-  bool open(Json container) {
-    open_.push_back(std::move(container));
+  bool open(bool is_array) {
+    open_.push_back({is_array, {}, {}});
     keys_.emplace_back();
     too_deep = open_.size() > kMaxDepth;
     return !too_deep;
   }
   bool close() {
-    Json done = std::move(open_.back());
+    Open done = std::move(open_.back());
     open_.pop_back();
     keys_.pop_back();
-    return put(std::move(done));
+    if (done.is_array) return put(Json(std::move(done.items)));
+    std::vector<std::string_view> names;
+    for (const auto& [name, value] : done.members) names.push_back(name);
+    std::sort(names.begin(), names.end());
+    const auto equal = std::adjacent_find(names.begin(), names.end());
+    if (equal != names.end()) return twice = std::string(*equal), false;
+    return put(Json(std::move(done.members)));
   }
 
-  std::vector<Json> open_;
+  std::vector<Open> open_;
   std::vector<std::string> keys_;
 };
 
@@ -201,6 +215,8 @@ std::string Json::dump() const {
 Json Json::parse(std::string_view text) {
   Reader reader;
   if (nlohmann::json::sax_parse(text.begin(), text.end(), &reader)) return std::move(reader.root);
+  if (reader.twice)
+    throw Error(ErrorKind::corrupt, concat("JSON: the key '", *reader.twice, "' stands twice"));
   if (reader.too_deep) throw Error(ErrorKind::corrupt, concat("JSON nested deeper than ", kMaxDepth));
   throw Error(ErrorKind::corrupt, concat("JSON: syntax error at byte ", reader.error_at.value_or(0)));
 }

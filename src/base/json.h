@@ -66,7 +66,8 @@ class Json {
   bool boolean() const;
 
   std::string dump() const;                  // one line, UTF-8; bytes that are not UTF-8 become U+FFFD
-  static Json parse(std::string_view text);  // Error corrupt with the byte offset; nesting is bounded
+  static Json parse(std::string_view text);  // Error corrupt: with the byte offset, or the key that stands
+                                             // twice; nesting is bounded
 
  private:
   std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object> value_;

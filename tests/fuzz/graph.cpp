@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "fuzz/refused.h"
 #include "ir/text.h"
 #include "ops/registry.h"
-#include "temper/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
@@ -15,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!temper::same(graph, temper::parse_graph(temper::print(graph)))) std::abort();
   } catch (const temper::Error& error) {
     if (error.kind() != temper::ErrorKind::corrupt) std::abort();
+    temper::refused(error);
   }
   return 0;
 }

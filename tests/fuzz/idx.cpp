@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <span>
 
-#include "temper/error.h"
+#include "fuzz/refused.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     (void)temper::parse_idx(std::as_bytes(std::span(data, size)));
   } catch (const temper::Error& error) {
-    if (error.kind() == temper::ErrorKind::internal) throw;
+    temper::refused(error);
   }
   return 0;
 }

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "data/decode.h"
-#include "temper/error.h"
+#include "fuzz/refused.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));
@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try {
       (void)temper::decode_image(bytes, options);
     } catch (const temper::Error& error) {
-      if (error.kind() == temper::ErrorKind::internal) throw;
+      temper::refused(error);
     }
   }
   return 0;

@@ -1,17 +1,21 @@
-// Safetensors files; what is read is written again.
+// Safetensors files; what is read is written and read again.
 // Covers: src/formats/safetensors.cpp src/formats/bytes.cpp
 #include "formats/safetensors.h"
 
 #include "fuzz/memory_file.h"
-#include "temper/error.h"
+#include "fuzz/memory_folder.h"
+#include "fuzz/refused.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const temper::MemoryFolder folder;
   const temper::MemoryFile file(data, size);
   try {
-    for (const auto& [name, tensor] : temper::read_safetensors(file.path(), {}).parameters)
-      (void)tensor.clone();
+    const temper::Model model = temper::read_safetensors(file.path(), {});
+    for (const auto& [name, tensor] : model.parameters) (void)tensor.clone();
+    temper::write_safetensors(model, folder / "written.safetensors", {});
+    (void)temper::read_safetensors(folder / "written.safetensors", {});
   } catch (const temper::Error& error) {
-    if (error.kind() == temper::ErrorKind::internal) throw;
+    temper::refused(error);
   }
   return 0;
 }

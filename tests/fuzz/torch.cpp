@@ -3,7 +3,7 @@
 #include "formats/torch/torch.h"
 
 #include "fuzz/memory_file.h"
-#include "temper/error.h"
+#include "fuzz/refused.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const temper::MemoryFile file(data, size);
@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& [name, tensor] : temper::torch::read_torch(file.path(), {}).parameters)
       (void)tensor.clone();
   } catch (const temper::Error& error) {
-    if (error.kind() == temper::ErrorKind::internal) throw;
+    temper::refused(error);
   }
   return 0;
 }

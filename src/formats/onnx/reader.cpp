@@ -299,9 +299,11 @@ class Reader final : public Scope {
                   known ? "the operator has no such opset" : "the operator is not known");
     }
     Call call(builder_, *this, node, opset);
+    const size_t problems = problems_.size();
     Results results = row->read(call);
     if (const std::vector<std::string> unread = call.unread(); !unread.empty())
       throw Error(ErrorKind::unsupported, concat("attribute ", join(unread, ", "), " is not known"));
+    if (problems_.size() > problems) return results;  // what a branch lacks is said already
     for (size_t i = 0; i < node.outputs.size(); ++i)
       if (call.wants(i) && (i >= results.size() || !results[i]))
         throw Error(ErrorKind::unsupported, concat("output '", node.outputs[i], "' is not made"));

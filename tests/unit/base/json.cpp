@@ -37,6 +37,7 @@ TEST(Json, RefusesBrokenAndDeepText) {
   EXPECT_THROW(Json::parse("{\"a\":"), Error);
   EXPECT_THROW(Json::parse(std::string(100000, '[')), Error);
   EXPECT_THROW(Json::parse("[1] 2"), Error);
+  EXPECT_THROW(Json::parse(R"({"a":1,"b":{"a":2},"a":3})"), Error);
   EXPECT_THROW(Json::parse("1").text(), Error);
 }
 
