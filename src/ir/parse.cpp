@@ -127,7 +127,10 @@ class Parser {
       factor = integer();
       if (!take("*")) return factor;
     }
-    return Dim(factor, next_is("\"") ? quoted() : std::string(word()));
+    const size_t begin = at_;
+    const std::string symbol = next_is("\"") ? quoted() : std::string(word());
+    if (symbol.empty()) at_ = begin, fail("the name of a free dimension");
+    return Dim(factor, symbol);
   }
   Shape shape() {
     Shape result;

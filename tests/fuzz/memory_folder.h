@@ -1,5 +1,6 @@
 #pragma once
-// A folder of this process alone, in memory where there is such a place: writing syncs, which on a disk takes long.
+// A folder of this process alone, in memory where there is such a place: writing syncs, which on a disk takes
+// long.
 #include <unistd.h>
 
 #include <filesystem>
@@ -12,7 +13,8 @@ class MemoryFolder {
   MemoryFolder() {
     const std::filesystem::path shared = "/dev/shm";
     const bool usable = access(shared.c_str(), W_OK) == 0;
-    path_ = (usable ? shared : std::filesystem::temp_directory_path()) / ("temper_fuzz_" + std::to_string(getpid()));
+    path_ = (usable ? shared : std::filesystem::temp_directory_path()) /
+            ("temper_fuzz_" + std::to_string(getpid()));
     std::filesystem::create_directories(path_);
   }
   MemoryFolder(const MemoryFolder&) = delete;

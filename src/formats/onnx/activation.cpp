@@ -1,6 +1,7 @@
 // Activations, and dropout.
 #include <array>
 #include <cmath>
+#include <random>
 
 #include "formats/onnx/call.h"
 
@@ -136,11 +137,31 @@ Results dropout_at(Call& c, double rate) {
   return results;
 }
 
+// The mask that ONNX's reference draws from a seed: NumPy's uniform numbers, of 53 bits each.
+Value mask_of_seed(Call& c, const Shape& shape, int64_t seed, double rate) {
+  std::mt19937 generator(static_cast<uint32_t>(seed));
+  Ints kept(static_cast<size_t>(shape.elements()));
+  for (int64_t& each : kept) {
+    const uint64_t high = generator() >> 5, low = generator() >> 6;
+    each = static_cast<double>((high << 26) + low) * 0x1p-53 >= rate;
+  }
+  return c.b.constant(from_int64s({DType::boolean, shape}, kept));
+}
+
+// A file of training mode that gives a seed asks for that very mask; without a seed it was only exported so.
 Results dropout(Call& c) {
+  constexpr int64_t kMostDrawn = 1 << 24;
   const double rate = c.has(1) ? c.real(1) : 0.5;
-  if (c.has(2) && c.integer(2) != 0 && rate != 0)
-    c.scope.note(temper::concat("dropout '", c.node.name,
-                                "' was exported in training mode; it is read for inference"));
+  const bool training = c.has(2) && c.integer(2) != 0 && rate > 0 && rate < 1;
+  if (!training) return dropout_at(c, rate);
+  const Value x = c.in(0);
+  const Shape shape = c.b.shape(x);
+  if (c.has("seed") && shape.is_static() && shape.elements() <= kMostDrawn) {
+    const Value mask = mask_of_seed(c, shape, c.integer("seed", 0), rate);
+    return {ops::select(c.b, mask, scaled(c, x, 1 / (1 - rate)), splat(c, x, 0)), mask};
+  }
+  c.scope.note(
+      temper::concat("dropout '", c.node.name, "' was exported in training mode; it is read for inference"));
   return dropout_at(c, rate);
 }
 Results dropout_attributes(Call& c) { return dropout_at(c, c.real("ratio", 0.5)); }

@@ -203,12 +203,30 @@ std::optional<Dim> smaller(const Dim& a, const Dim& b) {
   return sign ? std::optional(*sign < 0 ? a : b) : std::nullopt;
 }
 
+template <class Rule>
+std::optional<Dim> of_numbers(const Dim& a, const Dim& b, Rule rule) {
+  if (!a.is_static() || !b.is_static()) return {};
+  return Dim(rule(a.factor(), b.factor()));
+}
 std::optional<Dim> both(const Dim& a, const Dim& b) {
-  return a.is_static() && b.is_static() ? std::optional<Dim>(a.factor() & b.factor()) : std::nullopt;
+  return of_numbers(a, b, [](int64_t x, int64_t y) { return x & y; });
+}
+std::optional<Dim> either(const Dim& a, const Dim& b) {
+  return of_numbers(a, b, [](int64_t x, int64_t y) { return x | y; });
+}
+std::optional<Dim> one_of(const Dim& a, const Dim& b) {
+  return of_numbers(a, b, [](int64_t x, int64_t y) { return x ^ y; });
 }
 
-std::optional<Dim> either(const Dim& a, const Dim& b) {
-  return a.is_static() && b.is_static() ? std::optional<Dim>(a.factor() | b.factor()) : std::nullopt;
+// By fewer bits than any type has; only of what is not negative, where all kinds of shifts agree.
+bool shiftable(const Dim& a, const Dim& b) {
+  return a.factor() >= 0 && b.is_static() && b.factor() >= 0 && b.factor() < 8;
+}
+std::optional<Dim> shifted_left(const Dim& a, const Dim& b) {
+  return shiftable(a, b) ? multiply(a, int64_t{1} << b.factor()) : std::nullopt;
+}
+std::optional<Dim> shifted_right(const Dim& a, const Dim& b) {
+  return shiftable(a, b) ? divide(a, int64_t{1} << b.factor()) : std::nullopt;
 }
 
 struct Binary {
@@ -226,18 +244,34 @@ const std::map<std::string_view, Binary> kBinary{
     {"pow", {nullptr, [](double a, double b) { return std::pow(a, b); }}},
     {"bit_and", {both, nullptr}},
     {"bit_or", {either, nullptr}},
+    {"bit_xor", {one_of, nullptr}},
+    {"shift_left", {shifted_left, nullptr}},
+    {"shift_right_logical", {shifted_right, nullptr}},
+    {"shift_right_arithmetic", {shifted_right, nullptr}},
 };
 
 const std::map<std::string_view, double (*)(double)> kUnary{
     {"neg", [](double x) { return -x; }},
+    {"sign", [](double x) { return x > 0   ? 1.0
+                                   : x < 0 ? -1.0
+                                           : x; }},
     {"abs", [](double x) { return std::abs(x); }},
     {"floor", [](double x) { return std::floor(x); }},
     {"ceil", [](double x) { return std::ceil(x); }},
     {"round", [](double x) { return std::nearbyint(x); }},
     {"sqrt", [](double x) { return std::sqrt(x); }},
+    {"rsqrt", [](double x) { return 1 / std::sqrt(x); }},
     {"exp", [](double x) { return std::exp(x); }},
     {"log", [](double x) { return std::log(x); }},
 };
+
+// Arithmetic that wraps round is left to the device.
+bool fits(DType dtype, const Dim& dim) {
+  const int bits = bit_width(dtype);
+  if (!dim.is_static() || bits >= 64) return true;
+  const int64_t limit = int64_t{1} << (is_signed(dtype) ? bits - 1 : bits);
+  return dim.factor() < limit && dim.factor() >= (is_signed(dtype) ? -limit : 0);
+}
 
 Result binary(const Binary& rule, const Operands& in) {
   Known result{in[0]->dtype, in[0]->shape, {}, {}};
@@ -247,24 +281,30 @@ Result binary(const Binary& rule, const Operands& in) {
       result.reals.push_back(round_to(result.dtype, rule.reals(in[0]->reals[i], in[1]->reals[i])));
     } else {
       const std::optional<Dim> value = rule.ints ? rule.ints(in[0]->ints[i], in[1]->ints[i]) : std::nullopt;
-      if (!value) return {};
+      if (!value || !fits(result.dtype, *value)) return {};
       result.ints.push_back(*value);
     }
   }
   return result;
 }
 
+std::optional<Dim> unary_integer(std::string_view name, const Dim& dim) {
+  if (name == "floor" || name == "ceil" || name == "round") return dim;
+  if (!dim.is_static())
+    return name == "abs" ? std::optional(dim) : name == "sign" ? std::optional(Dim(1)) : std::nullopt;
+  const int64_t value = dim.factor();
+  if (name == "sign") return Dim((value > 0) - (value < 0));
+  if (value == INT64_MIN) return {};
+  if (name == "neg") return Dim(-value);
+  return name == "abs" ? std::optional(Dim(std::abs(value))) : std::nullopt;
+}
+
 Result unary(std::string_view name, const Operands& in) {
   Known result{in[0]->dtype, in[0]->shape, {}, {}};
   for (const Dim& dim : in[0]->ints) {
-    const bool keeps =
-        name == "floor" || name == "ceil" || name == "round" || (name == "abs" && !dim.is_static());
-    if (keeps)
-      result.ints.push_back(dim);
-    else if (dim.is_static() && dim.factor() != INT64_MIN && (name == "neg" || name == "abs"))
-      result.ints.emplace_back(name == "neg" ? -dim.factor() : std::abs(dim.factor()));
-    else
-      return {};
+    const std::optional<Dim> value = unary_integer(name, dim);
+    if (!value || !fits(result.dtype, *value)) return {};
+    result.ints.push_back(*value);
   }
   for (const double value : in[0]->reals)
     result.reals.push_back(round_to(result.dtype, kUnary.at(name)(value)));

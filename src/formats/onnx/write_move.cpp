@@ -14,13 +14,15 @@ namespace {
 void iota(Emitter& e, const Node& node, Value value) {
   const Shape& shape = e.shape(value);
   const int axis = static_cast<int>(node.attributes.get<int64_t>("axis"));
+  constexpr int64_t kMostWritten = 1024;  // numbers that the file spells out
   std::string count;
-  if (shape[axis].is_static()) {
+  if (shape[axis].is_static() && shape.size(axis) <= kMostWritten) {
     std::vector<int64_t> values(static_cast<size_t>(shape.size(axis)));
     std::iota(values.begin(), values.end(), 0);
     count = e.constant(Tensor::from<int64_t>({shape[axis]}, values));
   } else {
-    const std::string limit = e.add("Squeeze", {e.size(shape[axis])});
+    const std::string limit =
+        shape[axis].is_static() ? e.integer(shape.size(axis)) : e.add("Squeeze", {e.size(shape[axis])});
     count = e.add("Range", {e.integer(0), limit, e.integer(1)});
   }
   if (e.dtype(value) != DType::i64)

@@ -1,5 +1,7 @@
 // What the ONNX reader makes of a file: parameters, names, free dimensions, ties.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+
+#include <array>
 
 #include "onnx_file.h"
 #include "ops/interpreter/interpret.h"
@@ -34,6 +36,37 @@ TEST(OnnxReadTest, NamedDimensionsStayFreeThroughShapeArithmetic) {
       {Dim::symbol("batch"), 3, 4},
       {{"zero", Tensor::scalar(int64_t{0})}, {"axis", integers({0})}, {"rest", integers({-1})}}));
   EXPECT_EQ(output_shape(model), (Shape{Dim::symbol("batch"), 12}));
+}
+
+// Heads repeated for grouped queries: y = reshape(x, where(8 % n == 0 and 8 != n, 8 / n, 1)), n the size of
+// axis 1.
+TEST(OnnxReadTest, LogicOverShapesIsFolded) {
+  const Model model =
+      read(file({node("Shape", {"x"}, {"s"}), node("Gather", {"s", "one"}, {"n"}),
+                 node("Mod", {"eight", "n"}, {"rest"}), node("Equal", {"rest", "zero"}, {"even"}),
+                 node("Equal", {"eight", "n"}, {"same"}), node("Not", {"same"}, {"differ"}),
+                 node("And", {"even", "differ"}, {"grouped"}), node("Xor", {"even", "grouped"}, {"none"}),
+                 node("Or", {"grouped", "none"}, {"repeats"}), node("Div", {"eight", "n"}, {"times"}),
+                 node("Where", {"repeats", "times", "one"}, {"first"}),
+                 node("Concat", {"first", "rest_of"}, {"to"}, {{"axis", int64_t{0}}}),
+                 node("Reshape", {"x", "to"}, {"y"})},
+                {3, 4},
+                {{"one", integers({1})},
+                 {"eight", integers({8})},
+                 {"zero", integers({0})},
+                 {"rest_of", integers({-1})}}));
+  EXPECT_EQ(output_shape(model), (Shape{2, 6}));
+}
+
+TEST(OnnxReadTest, ADropoutWithASeedDropsWhatTheReferenceDrops) {
+  onnx::NodeDef dropout = node("Dropout", {"x", "ratio", "training"}, {"y"}, {{"seed", int64_t{0}}});
+  const Model model = read(file({dropout}, {6},
+                                {{"ratio", Tensor::scalar(0.55f)},
+                                 {"training", from_int64s({DType::boolean, {}}, std::array{int64_t{1}})}}));
+  const Tensor ones = Tensor::from<float>({6}, std::vector<float>(6, 0.45f));
+  // numpy.random.seed(0): 0.549 0.715 0.603 0.545 0.424 0.646
+  EXPECT_THAT(to_doubles(interpret(model.graph, std::vector{ones})[0]),
+              testing::Pointwise(testing::DoubleNear(1e-6), {0, 1, 1, 0, 0, 1}));
 }
 
 TEST(OnnxReadTest, ABakedInBatchIsFreedWhereSamplesStayAlone) {
