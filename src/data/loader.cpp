@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <exception>
 #include <numeric>
 
@@ -42,16 +43,14 @@ Image first_picture(const Dataset& dataset, int channels, bool may_skip) {
 }
 
 // Rows of `values` that are kept move up.
-template <class T>
 void compact(Tensor& values, const std::vector<bool>& keep, int64_t kept) {
   const Shape& shape = values.shape();
-  const int64_t row = shape.elements() / shape.size(0);
-  const std::span<T> all = values.mutable_values<T>();
-  int64_t to = 0;
+  const int64_t row = values.bytes() / shape.size(0);
+  std::byte* to = values.mutable_data();
   for (int64_t from = 0; from < shape.size(0); ++from) {
     if (!keep[static_cast<size_t>(from)]) continue;
-    if (from != to) std::copy_n(all.begin() + from * row, row, all.begin() + to * row);
-    ++to;
+    std::memmove(to, values.data() + from * row, static_cast<size_t>(row));
+    to += row;
   }
   std::vector<Dim> dims = shape.dims();
   dims[0] = kept;
@@ -75,6 +74,7 @@ Loader::Loader(const Dataset& dataset, Preprocess preprocess, LoaderOptions opti
   TEMPER_CHECK(!weighs || options_.class_weights.size() == dataset.classes.size());
   if (!dataset.source->has_pictures()) {
     sample_shape_ = dataset.source->value_shape();
+    row_type_ = {DType::f32, sample_shape_};
   } else {
     int channels = options_.channels;
     if (channels == 0) channels = has_gray(preprocess_) || dataset.source->picture_channels() == 1 ? 1 : 3;
@@ -86,6 +86,9 @@ Loader::Loader(const Dataset& dataset, Preprocess preprocess, LoaderOptions opti
       size = size_after(preprocess_, {first.height, first.width});
     }
     sample_shape_ = {channels, size->height, size->width};
+    row_type_ = {DType::f32, sample_shape_};
+    if (options_.pixels) row_type_ = {DType::u8, {size->height, size->width, channels}};
+    pixel_values_ = PixelValues(preprocess_, channels);
   }
   start({});
 }
@@ -123,7 +126,7 @@ std::optional<Batch> Loader::next() {
 
 int64_t Loader::batches_ahead() const {
   const int64_t wanted = (kSamplesPerThread * team_size() + options_.batch - 1) / options_.batch;
-  const int64_t bytes = byte_size(DType::f32, sample_shape_.elements()) * options_.batch;
+  const int64_t bytes = byte_size(row_type_) * options_.batch;
   return std::clamp<int64_t>(options_.window_bytes / std::max<int64_t>(1, bytes), 1, wanted);
 }
 
@@ -140,13 +143,12 @@ void Loader::fill_window() {
   // One error text per sample; empty if it was read.
   std::vector<std::string> errors(static_cast<size_t>(end - decoded_));
   std::vector<std::exception_ptr> thrown(errors.size());
-  const int64_t width = sample_shape_.elements();
+  const int64_t row_bytes = byte_size(row_type_);
   parallel_for_each(end - decoded_, [&](int64_t i) {
     Batch& batch = batches[static_cast<size_t>(i / options_.batch)];
     const int64_t row = i % options_.batch;
-    float* out = batch.images.mutable_values<float>().data() + row * width;
     try {
-      read(batch.indices[static_cast<size_t>(row)], {out, static_cast<size_t>(width)});
+      read(batch.indices[static_cast<size_t>(row)], batch.images.mutable_data() + row * row_bytes);
     } catch (const Error& error) {
       errors[static_cast<size_t>(i)] = error.what();
       thrown[static_cast<size_t>(i)] = std::current_exception();
@@ -172,8 +174,8 @@ void Loader::fill_window() {
 // pictures.
 Tensor Loader::image_tensor(int64_t count) {
   std::vector<Dim> dims = {count};
-  dims.insert(dims.end(), sample_shape_.begin(), sample_shape_.end());
-  const Type type{DType::f32, Shape(std::move(dims))};
+  dims.insert(dims.end(), row_type_.shape.begin(), row_type_.shape.end());
+  const Type type{row_type_.dtype, Shape(std::move(dims))};
   for (const Tensor& tensor : image_pool_) {
     if (tensor.storage().use_count() == 1 && tensor.storage()->bytes >= byte_size(type))
       return {type, tensor.storage()};
@@ -184,7 +186,7 @@ Tensor Loader::image_tensor(int64_t count) {
 
 // The picture as it is in every epoch: scaled, or as decoded if a random crop comes first.
 Image Loader::before_chance(int64_t row) {
-  {
+  if (options_.cache_bytes > 0) {
     const std::lock_guard lock(cache_mutex_);
     if (const auto found = cache_.find(row); found != cache_.end()) return found->second;
   }
@@ -193,7 +195,8 @@ Image Loader::before_chance(int64_t row) {
   const double part = crops ? std::sqrt(options_.augment.crop) : 1;
   const int wanted = static_cast<int>(std::ceil(wanted_short_side(preprocess_) / part));
   Image picture = dataset_.source->picture(row, decode_channels_, wanted);
-  if (!crops) picture = scale(picture, preprocess_);
+  if (!crops) picture = scale(std::move(picture), preprocess_);
+  if (options_.cache_bytes == 0) return picture;
   const std::lock_guard lock(cache_mutex_);
   const auto bytes = static_cast<int64_t>(picture.pixels.size());
   if (cached_bytes_ + bytes <= options_.cache_bytes && cache_.emplace(row, picture).second)
@@ -201,9 +204,10 @@ Image Loader::before_chance(int64_t row) {
   return picture;
 }
 
-void Loader::read(int64_t sample, std::span<float> out) {
+void Loader::read(int64_t sample, std::byte* out) {
   const int64_t row = dataset_.rows[static_cast<size_t>(sample)];
-  if (!dataset_.source->has_pictures()) return dataset_.source->values(row, out);
+  const std::span<float> values(reinterpret_cast<float*>(out), static_cast<size_t>(sample_shape_.elements()));
+  if (!dataset_.source->has_pictures()) return dataset_.source->values(row, values);
   const Augment& augment = options_.augment;
   const int64_t view = options_.views > 0 ? position_.epoch % options_.views : position_.epoch;
   const PhiloxKey key = sample_key(options_.seed, view, sample);
@@ -217,7 +221,11 @@ void Loader::read(int64_t sample, std::span<float> out) {
                        to_string(sample_shape_), "; begin --preprocess with size:HxW"))
         .in_file(dataset_.name(sample));
   }
-  to_floats(scaled, preprocess_, out);
+  if (options_.pixels) {
+    std::memcpy(out, scaled.pixels.data(), scaled.pixels.size());
+  } else {
+    pixel_values_(scaled.pixels, values);
+  }
 }
 
 void Loader::drop_bad(Batch& batch, const std::vector<std::string>& errors) {
@@ -234,7 +242,7 @@ void Loader::drop_bad(Batch& batch, const std::vector<std::string>& errors) {
     }
   }
   if (kept.size() == batch.indices.size()) return;
-  compact<float>(batch.images, keep, static_cast<int64_t>(kept.size()));
+  compact(batch.images, keep, static_cast<int64_t>(kept.size()));
   batch.indices = std::move(kept);
 }
 

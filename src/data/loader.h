@@ -19,7 +19,9 @@
 namespace temper {
 
 struct Batch {
-  Tensor images;                 // f32[n, channels, height, width], or f32[n, value shape...]
+  // f32[n, channels, height, width], or f32[n, value shape...]; by LoaderOptions::pixels u8[n, height, width,
+  // channels]
+  Tensor images;
   Tensor labels;                 // i64[n], or f32[n, targets]
   Tensor weights;                // f32[n]
   std::vector<int64_t> indices;  // of the data set's samples
@@ -32,8 +34,9 @@ struct LoaderOptions {
   int64_t batch = 32;
   uint64_t seed = 0;
   Augment augment;
-  int64_t views = 0;  // augmented views per sample, taken in turn by epoch; 0: a new one each epoch
-  int channels = 0;   // of a picture; 0: what preprocessing leaves, 1 if the source is gray
+  int64_t views = 0;    // augmented views per sample, taken in turn by epoch; 0: a new one each epoch
+  int channels = 0;     // of a picture; 0: what preprocessing leaves, 1 if the source is gray
+  bool pixels = false;  // leave pictures as bytes, for Loader::pixel_values()
   std::vector<float> class_weights;  // empty: all 1
   // Called once for a sample that cannot be read, which is then left out; unset: the error is thrown.
   std::function<void(int64_t sample, const std::string& message)> on_bad_sample;
@@ -53,6 +56,7 @@ class Loader {
   Loader(const Dataset& dataset, Preprocess preprocess, LoaderOptions options);
 
   const Shape& sample_shape() const { return sample_shape_; }
+  const PixelValues& pixel_values() const { return pixel_values_; }
   int64_t samples() const { return dataset_.size(); }  // per epoch
   int64_t batches() const;                             // per epoch; the last may be smaller
 
@@ -67,7 +71,7 @@ class Loader {
   int64_t batches_ahead() const;
   Tensor image_tensor(int64_t count);
   Batch decode(std::span<const int64_t> samples);
-  void read(int64_t sample, std::span<float> out);
+  void read(int64_t sample, std::byte* out);
   Image before_chance(int64_t row);
   void set_targets(Batch& batch) const;
   void drop_bad(Batch& batch, const std::vector<std::string>& errors);
@@ -77,6 +81,8 @@ class Loader {
   LoaderOptions options_;
   int decode_channels_ = 3;
   Shape sample_shape_;
+  Type row_type_;  // of Batch::images, for one sample
+  PixelValues pixel_values_;
   LoaderPosition position_;
   std::vector<int64_t> order_;  // of the epoch
   std::deque<Batch> window_;    // decoded ahead

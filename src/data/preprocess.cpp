@@ -68,48 +68,50 @@ int wanted_short_side(const Preprocess& preprocess) {
   return 0;
 }
 
-Image scale(const Image& image, const Preprocess& preprocess) {
-  Image result = image;
+Image scale(Image image, const Preprocess& preprocess) {
   for (const PreprocessStep& step : preprocess.steps) {
     if (step.kind == Kind::size) {
-      result = resize(result, step.width, step.height);
+      image = resize(image, step.width, step.height);
     } else if (step.kind == Kind::short_side) {
-      const PictureSize size = with_short_side({result.height, result.width}, step.height);
-      result = resize(result, size.width, size.height);
+      const PictureSize size = with_short_side({image.height, image.width}, step.height);
+      image = resize(image, size.width, size.height);
     } else if (step.kind == Kind::crop) {
-      result = center_crop(result, step.height, step.width);
+      image = center_crop(image, step.height, step.width);
     } else if (step.kind == Kind::gray) {
-      result = with_channels(std::move(result), 1);
+      image = with_channels(std::move(image), 1);
     }
   }
-  return result;
+  return image;
 }
 
-void to_floats(const Image& image, const Preprocess& preprocess, std::span<float> out) {
-  TEMPER_CHECK(out.size() == image.pixels.size(), out.size());
-  const auto channels = static_cast<size_t>(image.channels);
-  std::array<size_t, 3> source = {0, 1, 2};  // of each output channel
+PixelValues::PixelValues(const Preprocess& preprocess, int channels)
+    : tables_(static_cast<size_t>(channels)) {
   Affine affine;
   for (const PreprocessStep& step : preprocess.steps) {
     if (step.kind == Kind::bgr && channels == 3) {
-      std::swap(source[0], source[2]);
+      std::swap(source_[0], source_[2]);
       std::swap(affine.scale[0], affine.scale[2]);
       std::swap(affine.offset[0], affine.offset[2]);
     }
-    for (size_t c = 0; c < channels; ++c) {
+    for (size_t c = 0; c < tables_.size(); ++c) {
       if (step.kind == Kind::unit) affine.scale[c] /= 255, affine.offset[c] /= 255;
       if (step.kind == Kind::mean) affine.offset[c] -= value_for(step, c);
       if (step.kind == Kind::std)
         affine.scale[c] /= value_for(step, c), affine.offset[c] /= value_for(step, c);
     }
   }
-  const size_t count = image.pixels.size() / channels;
-  for (size_t c = 0; c < channels; ++c) {
-    // There are only 256 values: each is computed once, in double.
-    std::array<float, 256> table;
+  for (size_t c = 0; c < tables_.size(); ++c) {
     for (size_t i = 0; i < 256; ++i)
-      table[i] = static_cast<float>(static_cast<double>(i) * affine.scale[c] + affine.offset[c]);
-    const uint8_t* from = image.pixels.data() + source[c];
+      tables_[c][i] = static_cast<float>(static_cast<double>(i) * affine.scale[c] + affine.offset[c]);
+  }
+}
+
+void PixelValues::operator()(std::span<const uint8_t> pixels, std::span<float> out) const {
+  TEMPER_CHECK(out.size() == pixels.size(), out.size());
+  const size_t channels = tables_.size(), count = pixels.size() / channels;
+  for (size_t c = 0; c < channels; ++c) {
+    const std::array<float, 256>& table = tables_[c];
+    const uint8_t* from = pixels.data() + source_[c];
     float* to = out.data() + c * count;
     for (size_t i = 0; i < count; ++i) to[i] = table[from[i * channels]];
   }
@@ -118,7 +120,7 @@ void to_floats(const Image& image, const Preprocess& preprocess, std::span<float
 Tensor picture_to_tensor(const Image& image, const Preprocess& preprocess) {
   const Image scaled = scale(image, preprocess);
   Tensor tensor(Type{DType::f32, {scaled.channels, scaled.height, scaled.width}});
-  to_floats(scaled, preprocess, tensor.mutable_values<float>());
+  PixelValues(preprocess, scaled.channels)(scaled.pixels, tensor.mutable_values<float>());
   return tensor;
 }
 

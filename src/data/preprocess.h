@@ -1,5 +1,6 @@
 #pragma once
 // A picture to a model's input, as its Preprocess says.
+#include <array>
 #include <optional>
 #include <span>
 
@@ -24,10 +25,22 @@ PictureSize size_after(const Preprocess& preprocess, PictureSize size);
 int wanted_short_side(const Preprocess& preprocess);
 
 // The steps on pixels: size, short, crop, gray. Error invalid if a crop is larger than the picture.
-Image scale(const Image& image, const Preprocess& preprocess);
+Image scale(Image image, const Preprocess& preprocess);
 
-// The steps on values: bgr, unit, mean, std. out: [channels, height, width]
-void to_floats(const Image& image, const Preprocess& preprocess, std::span<float> out);
+// The steps on values: bgr, unit, mean, std. There are only 256 pixels: the value of each is computed once,
+// in double.
+class PixelValues {
+ public:
+  PixelValues() = default;
+  PixelValues(const Preprocess& preprocess, int channels);
+
+  // pixels: [height, width, channels]; out: [channels, height, width]
+  void operator()(std::span<const uint8_t> pixels, std::span<float> out) const;
+
+ private:
+  std::vector<std::array<float, 256>> tables_;  // by output channel
+  std::array<size_t, 3> source_ = {0, 1, 2};    // channel of the picture, by output channel
+};
 
 // Both, as f32[channels, height, width].
 Tensor picture_to_tensor(const Image& image, const Preprocess& preprocess);

@@ -1,10 +1,13 @@
 #pragma once
 // How a picture becomes a model's input: the language of --preprocess, which is also kept in model files.
 //
-//   size:HxW   scale to H rows of W pixels          unit         divide by 255
-//   short:N    scale the short side to N            mean:a/b/c   subtract (one number for all, or one per
-//   channel) crop:N     the middle N x N, or crop:HxW        std:a/b/c    divide by gray, bgr  the channels;
-//   else red, green, blue
+//   size:HxW    scale to H rows of W pixels
+//   short:N     scale the short side to N
+//   crop:N      the middle N x N; crop:HxW
+//   gray, bgr   the channels; without, red, green, blue
+//   unit        divide by 255
+//   mean:a/b/c  subtract: one number for all channels, or one for each
+//   std:a/b/c   divide by
 //
 // Steps are applied in the order written, to pixels of 0 to 255; scaling is antialiased bilinear.
 #include <string>

@@ -192,8 +192,7 @@ NewHead attach_head(Model& model, const Cut& cut, const std::vector<HeadStep>& s
   for (const HeadStep& step : steps) texts.push_back(step_text(step));
   result.steps = join(texts, ",");
   const Shape& shape = model.graph.type(cut.value).shape;
-  result.features = 1;
-  for (int axis = 1; axis < shape.rank(); ++axis) result.features *= shape[axis].factor();
+  result.shape = Shape(std::vector<Dim>(shape.begin() + 1, shape.end()));
 
   Model changed = model;  // a step that does not fit leaves the model as it was
   const std::string output = changed.graph.outputs.front().name;

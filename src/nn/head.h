@@ -35,7 +35,7 @@ struct NewHead {
   std::string steps;                    // "gap,dense"
   std::vector<std::string> parameters;  // new ones
   std::vector<std::string> dropped;     // old parameters that nothing reads any more
-  int64_t features = 0;                 // of a sample at the cut
+  Shape shape;                          // of a sample at the cut
 };
 
 // The model's first output becomes steps(cut); other outputs, and what only they read, are dropped.

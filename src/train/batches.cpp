@@ -85,12 +85,19 @@ class RowBatches : public Batches {
     for (size_t i = 0; i < ports_.size(); ++i) {
       const Tensor& from = rows.tensors[i];
       const auto bytes = static_cast<size_t>(from.bytes() / std::max<int64_t>(1, rows.count()));
+      const bool pixels = from.dtype() == DType::u8;
       HostInput input(program, ports_[i]);
       std::byte* out = input.data();
       for (int64_t sample : batch_) {
         const auto row = static_cast<size_t>(row_of_[static_cast<size_t>(sample)]);
-        std::memcpy(out, from.data() + row * bytes, bytes);
-        out += bytes;
+        if (pixels) {
+          const auto* bytes_of_row = reinterpret_cast<const uint8_t*>(from.data()) + row * bytes;
+          rows.pixel_values({bytes_of_row, bytes}, {reinterpret_cast<float*>(out), bytes});
+          out += bytes * sizeof(float);
+        } else {
+          std::memcpy(out, from.data() + row * bytes, bytes);
+          out += bytes;
+        }
       }
       input.done();
     }

@@ -16,7 +16,8 @@ namespace temper {
 // empty.
 struct Rows {
   std::vector<std::string> inputs;  // data inputs of the model that reads them
-  std::vector<Tensor> tensors;      // by input: [rows, ...], host memory or mapped
+  std::vector<Tensor> tensors;  // by input: [rows, ...], host memory or mapped; u8: pixels, of these values:
+  PixelValues pixel_values;
   std::vector<int64_t> samples;
   int64_t count() const { return static_cast<int64_t>(samples.size()); }
   int64_t bytes() const;

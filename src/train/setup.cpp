@@ -67,7 +67,7 @@ std::vector<std::string> give_head(Setup& s, TrainEvents& events) {
     const nn::Cut cut = recipe.cut.empty() ? nn::default_cut(s.model) : nn::find_cut(s.model, recipe.cut);
     nn::NewHead head =
         nn::attach_head(s.model, cut, nn::parse_head(recipe.head), width, static_cast<uint64_t>(recipe.seed));
-    events.note(concat("new head ", head.steps, " on ", cut.name, " (", head.features, " features)"));
+    events.note(concat("new head ", head.steps, " on ", cut.name, " ", to_string(head.shape)));
     s.recipe.cut = cut.name;
     return head.parameters;
   }

@@ -64,7 +64,7 @@ TEST_F(LoaderTest, BatchesCoverTheSetInOrder) {
     }
     seen.insert(seen.end(), batch->indices.begin(), batch->indices.end());
     std::vector<float> expected_image(3 * 9 * 8);
-    to_floats(data.source->picture(batch->indices[1], 3, 0), steps("unit"), expected_image);
+    PixelValues(steps("unit"), 3)(data.source->picture(batch->indices[1], 3, 0).pixels, expected_image);
     const auto images = batch->images.values<float>();
     EXPECT_TRUE(std::equal(expected_image.begin(), expected_image.end(), images.begin() + 3 * 9 * 8));
   }

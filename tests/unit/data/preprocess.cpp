@@ -39,7 +39,7 @@ TEST(PreprocessPictures, ShortAndCropAsTorchvision) {
 
 std::vector<float> floats(const Image& image, std::string_view text) {
   std::vector<float> out(image.pixels.size());
-  to_floats(image, steps(text), out);
+  PixelValues(steps(text), image.channels)(image.pixels, out);
   return out;
 }
 

@@ -89,7 +89,7 @@ TEST(Head, ReplacesWhatIsAfterTheCut) {
   const size_t before = model.parameters.size();
   const NewHead head = attach_head(model, default_cut(model), parse_head("gap,dense:1024:relu,dense"), 10, 0);
   EXPECT_EQ(head.steps, "gap,dense:1024:relu,dense");
-  EXPECT_EQ(head.features, 1280 * 7 * 7);
+  EXPECT_EQ(to_string(head.shape), "[1280, 7, 7]");
   EXPECT_EQ(head.parameters,
             (std::vector<std::string>{"head.1.bias", "head.1.weight", "head.2.bias", "head.2.weight"}));
   EXPECT_EQ(head.dropped, (std::vector<std::string>{"classifier.1.weight", "classifier.1.bias"}));

@@ -129,7 +129,7 @@ void normalise(const float* x, float mean, float rstd, const float* scale, const
 }
 
 void add_wide(V v, int64_t i, int64_t n, double* into) {
-  HWY_ALIGN float parts[kMaxLanes];
+  HWY_ALIGN float parts[kMaxLanes] = {};  // g++ 12 does not see that Store fills it
   hn::Store(v, D(), parts);
   for (int64_t k = 0; k < n; ++k) into[i + k] += static_cast<double>(parts[k]);
 }
