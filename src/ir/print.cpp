@@ -17,7 +17,7 @@ bool is_word(std::string_view text) {
          std::all_of(text.begin(), text.end(), part);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
   for (char c : text) {
@@ -48,7 +48,7 @@ std::string print_shape(const Shape& shape) {
     } else {
       const std::string_view name = dim.symbol_name();
       if (dim.factor() != 1) out += concat(dim.factor(), "*");
-      out += is_word(name) ? std::string(name) : quoted(name);
+      out += is_word(name) ? std::string(name) : in_quotes(name);
     }
   }
   return out + "]";
@@ -89,7 +89,7 @@ struct AttributePrinter {
   std::string operator()(int64_t value) const { return concat(value); }
   std::string operator()(double value) const { return print_real(value); }
   std::string operator()(bool value) const { return concat(value); }
-  std::string operator()(const std::string& value) const { return quoted(value); }
+  std::string operator()(const std::string& value) const { return in_quotes(value); }
   std::string operator()(const Ints& values) const { return concat("[", join(values, ", "), "]"); }
   std::string operator()(const Reals& values) const {
     std::vector<std::string> texts;
@@ -120,7 +120,7 @@ void print_node(std::string& out, const Graph& graph, int index, const PrintOpti
   out +=
       concat(indent, "%", index, " = ", node.op->name, "@", node.op->version, "(", join(inputs, ", "), ")");
   if (!attributes.empty()) out += concat(" {", join(attributes, ", "), "}");
-  if (!node.name.empty()) out += concat(" ", quoted(node.name));
+  if (!node.name.empty()) out += concat(" ", in_quotes(node.name));
   out += concat(" : ", join(types, ", "));
   for (const Graph& region : node.regions) {
     out += " (\n";
@@ -134,9 +134,9 @@ void print_body(std::string& out, const Graph& graph, const PrintOptions& option
                 const std::string& indent) {
   for (int i = 0; i < graph.size(); ++i) print_node(out, graph, i, options, indent);
   for (const Port& port : graph.inputs)
-    out += concat(indent, "in ", quoted(port.name), " ", print_value(graph, port.value), "\n");
+    out += concat(indent, "in ", in_quotes(port.name), " ", print_value(graph, port.value), "\n");
   for (const Port& port : graph.outputs)
-    out += concat(indent, "out ", quoted(port.name), " ", print_value(graph, port.value), "\n");
+    out += concat(indent, "out ", in_quotes(port.name), " ", print_value(graph, port.value), "\n");
   for (const Donation& pair : graph.donations)
     out += concat(indent, "donate ", pair.input, " ", pair.output, "\n");
 }
