@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
@@ -68,19 +69,49 @@ std::vector<Port> data_ports(const Model& model) {
   return ports;
 }
 
+// What stands in the file as one node: nodes that follow each other and have one name.
+struct Layer {
+  std::string name, output;
+  std::vector<std::string> ops, parameter_names;
+  int64_t parameters = 0, flops = 0;
+};
+
+std::vector<Layer> layers_of(const Model& model, const Graph& costed) {
+  std::vector<Layer> layers;
+  std::vector<int64_t> costs;  // specialising puts inputs first and keeps the order of the rest
+  for (const Node& node : costed.nodes())
+    if (node.op != &input_op) costs.push_back(flops(costed, node));
+  auto cost = costs.begin();
+  std::vector<bool> constant(static_cast<size_t>(model.graph.size()));
+  for (int i = 0; i < model.graph.size(); ++i) {
+    const auto at = static_cast<size_t>(i);
+    const Node& node = model.graph.nodes()[at];
+    const auto is_constant = [&](Value v) { return !v || constant[static_cast<size_t>(v.node)]; };
+    if (node.op == &input_op) continue;
+    const int64_t own_cost = *cost++;
+    constant[at] = node.op == &constant_op || std::ranges::all_of(node.inputs, is_constant);
+    if (constant[at]) continue;
+    if (layers.empty() || layers.back().name != node.name) layers.push_back({.name = node.name});
+    Layer& layer = layers.back();
+    layer.output = to_string(node.outputs.front());
+    layer.ops.emplace_back(node.op->name);
+    layer.parameters += parameter_elements(model, node);
+    for (std::string& name : parameter_names(model, node)) layer.parameter_names.push_back(std::move(name));
+    layer.flops += own_cost;
+  }
+  return layers;
+}
+
 Json describe_layers(const Model& model, const Graph& costed) {
   Json list = Json::array();
-  for (int i = 0; i < model.graph.size(); ++i) {
-    const Node& node = model.graph.nodes()[static_cast<size_t>(i)];
-    if (node.op == &input_op || node.op == &constant_op) continue;
+  for (const Layer& layer : layers_of(model, costed)) {
     Json entry;
-    entry["name"] = node.name;
-    entry["op"] = node.op->name;
-    entry["output"] = to_string(node.outputs.front());
-    entry["parameters"] = parameter_elements(model, node);
-    entry["parameter_names"] = parameter_names(model, node);
-    // Specialising keeps every node, in order.
-    entry["flops"] = flops(costed, costed.nodes()[static_cast<size_t>(i)]);
+    entry["name"] = layer.name;
+    entry["op"] = join(layer.ops, " ");
+    entry["output"] = layer.output;
+    entry["parameters"] = layer.parameters;
+    entry["parameter_names"] = layer.parameter_names;
+    entry["flops"] = layer.flops;
     list.push_back(entry);
   }
   return list;
