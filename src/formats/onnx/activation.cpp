@@ -100,8 +100,8 @@ Results shrink(Call& c) {
 
 // One limit, spread over x's shape.
 Value limit(Call& c, size_t i, Value x) {
+  const Value value = c.in(i);  // first, so that a known limit is this value, with its name
   if (const std::optional<double> known = c.known_real(i)) return splat(c, x, *known);
-  const Value value = c.in(i);
   c.expect(c.b.dtype(value) == c.b.dtype(x), "limit ", c.node.inputs[i], " is ", to_string(c.b.dtype(value)));
   c.expect(c.b.shape(value).rank() == 0 || c.b.shape(value) == Shape{1}, "limit ", c.node.inputs[i],
            " is no scalar");

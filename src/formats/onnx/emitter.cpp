@@ -183,6 +183,16 @@ std::string Emitter::constant(const Tensor& tensor) {
   return name;
 }
 
+// With a name of its own it is an initialiser, unless that would make it a parameter when it is read.
+void Emitter::leaf(Value value, const Tensor& tensor) {
+  if (planning_) return;
+  const bool named = !node_name_.empty() && last_.find(node_name_)->second == node_;
+  if (!named || (is_float(tensor.dtype()) && tensor.shape().rank() > 0))
+    return alias(value, constant(tensor));
+  out_.initializers.push_back({fresh(node_name_), tensor});
+  alias(value, out_.initializers.back().name);
+}
+
 std::string Emitter::ints(const Ints& values) {
   return constant(Tensor::from<int64_t>({static_cast<int64_t>(values.size())}, values));
 }

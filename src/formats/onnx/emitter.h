@@ -36,8 +36,9 @@ class Emitter {
                AttributeDefs attributes = {});
   void alias(Value value, std::string name);  // `value` is what already has that name
   std::string constant(const Tensor& tensor);
-  std::string ints(const Ints& values);  // i64 vector
-  std::string integer(int64_t value);    // i64 scalar
+  void leaf(Value value, const Tensor& tensor);  // what a constant of the graph holds
+  std::string ints(const Ints& values);          // i64 vector
+  std::string integer(int64_t value);            // i64 scalar
   std::string scalar(DType dtype, double value);
   std::string shape_vector(const Shape& shape);  // i64 vector, computed at run time where dimensions are free
   std::string size(const Dim& dim);              // i64 vector of one

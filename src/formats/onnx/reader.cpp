@@ -158,7 +158,7 @@ class Reader final : public Scope {
       throw error(ErrorKind::unsupported, "initialiser '", entry.name, "' holds ", entry.problem);
     const Type& type = entry.tensor.type();
     if (!is_float(type.dtype) || bit_width(type.dtype) < 16 || type.shape.rank() == 0 || frames_.size() > 1)
-      return builder_.constant(entry.tensor);
+      return builder_.emit(constant_op, {}, {{"value", entry.tensor}}, entry.name);
     parameters_[entry.name] = entry.tensor;
     return builder_.input(entry.name, type);
   }

@@ -72,10 +72,13 @@ void rem(Emitter& e, const Node& node, Value value) {
 struct WithNumber {
   Value x;
   double number;
+  Value holder;  // of the number, as the node reads it
 };
 std::optional<WithNumber> with_number(const Emitter& e, const Node& node) {
-  if (const auto number = e.number(node.inputs[1])) return WithNumber{node.inputs[0], *number};
-  if (const auto number = e.number(node.inputs[0])) return WithNumber{node.inputs[1], *number};
+  if (const auto number = e.number(node.inputs[1]))
+    return WithNumber{node.inputs[0], *number, node.inputs[1]};
+  if (const auto number = e.number(node.inputs[0]))
+    return WithNumber{node.inputs[1], *number, node.inputs[0]};
   return {};
 }
 std::optional<WithNumber> with_number(const Emitter& e, Value value, std::string_view op) {
@@ -99,9 +102,17 @@ std::optional<HardSigmoid> hard_sigmoid(const Emitter& e, Value value) {
   return HardSigmoid{scaled->x, scaled->number, shifted->number};
 }
 
-void clip(Emitter& e, Value value, Value x, std::optional<double> low, std::optional<double> high) {
-  const DType dtype = e.dtype(value);
-  e.result(value, "Clip", {e.use(x), low ? e.scalar(dtype, *low) : "", high ? e.scalar(dtype, *high) : ""});
+// A limit of Clip: the scalar that is there, by its name.
+std::string limit(Emitter& e, const std::optional<WithNumber>& found) {
+  if (!found) return {};
+  const Value scalar = e.through_broadcast(found->holder);
+  return e.shape(scalar).rank() == 0 ? e.use(scalar) : e.scalar(e.dtype(scalar), found->number);
+}
+
+void clip(Emitter& e, Value value, Value x, const std::optional<WithNumber>& low,
+          const std::optional<WithNumber>& high) {
+  const std::string from = limit(e, low), to = limit(e, high);
+  e.result(value, "Clip", {e.use(x), from, to});
 }
 
 void minimum(Emitter& e, const Node& node, Value value) {
@@ -111,14 +122,14 @@ void minimum(Emitter& e, const Node& node, Value value) {
   const auto high = with_number(e, node);
   if (!high) return same(e, node, value);
   const auto low = with_number(e, high->x, "max");
-  clip(e, value, low ? low->x : high->x, low ? std::optional(low->number) : std::nullopt, high->number);
+  clip(e, value, low ? low->x : high->x, low, high);
 }
 
 void maximum(Emitter& e, const Node& node, Value value) {
   const auto low = with_number(e, node);
   if (!low) return same(e, node, value);
   if (low->number == 0) return e.result(value, "Relu", {e.use(low->x)});
-  clip(e, value, low->x, low->number, {});
+  clip(e, value, low->x, low, {});
 }
 
 void multiply(Emitter& e, const Node& node, Value value) {
@@ -165,7 +176,7 @@ void convert(Emitter& e, const Node& node, Value value) {
 }
 
 void constant(Emitter& e, const Node& node, Value value) {
-  e.alias(value, e.constant(node.attributes.get<Tensor>("value")));
+  e.leaf(value, node.attributes.get<Tensor>("value"));
 }
 void barrier(Emitter& e, const Node& node, Value value) { e.alias(value, e.use(node.inputs[0])); }
 

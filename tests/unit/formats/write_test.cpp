@@ -26,12 +26,25 @@ TEST(WriteTest, MobileNetComesBackAsItsOwnOperators) {
   const onnx::ModelDef before = onnx::parse_file(path), after = onnx::parse_bytes(bytes, "written.onnx");
   EXPECT_EQ(histogram(after), histogram(before));
   std::set<std::string> names, kept;
-  for (const onnx::InitializerDef& entry : before.graph.initializers)
-    if (entry.tensor.shape().rank() > 0) names.insert(entry.name);  // the limits of Clip are constants
+  for (const onnx::InitializerDef& entry : before.graph.initializers) names.insert(entry.name);
   for (const onnx::InitializerDef& entry : after.graph.initializers) kept.insert(entry.name);
   EXPECT_EQ(kept, names);
   ASSERT_EQ(after.graph.inputs.size(), 1u);
   EXPECT_EQ(*after.graph.inputs[0].shape, (Shape{Dim::symbol("N"), 3, 224, 224}));
+}
+
+TEST(WriteTest, SingleNumbersKeepTheirNames) {
+  const Tensor two = Tensor::scalar(2.0f), low = Tensor::scalar(-1.0f), high = Tensor::scalar(6.0f);
+  const Model model =
+      read(file({node("Mul", {"x", "factor"}, {"a"}), node("Clip", {"a", "low", "high"}, {"b"}),
+                 node("Sub", {"b", "factor"}, {"y"})},
+                {2, 4}, {{"factor", two}, {"low", low}, {"high", high}}));
+  EXPECT_TRUE(model.parameters.empty());  // they are constants
+  const onnx::ModelDef again = onnx::parse_bytes(onnx::onnx_bytes(model, {}), "written.onnx");
+  std::map<std::string, double> numbers;
+  for (const onnx::InitializerDef& entry : again.graph.initializers)
+    numbers[entry.name] = to_doubles(entry.tensor)[0];
+  EXPECT_EQ(numbers, (std::map<std::string, double>{{"factor", 2}, {"low", -1}, {"high", 6}}));
 }
 
 TEST(WriteTest, TheSameModelGivesTheSameBytes) {
