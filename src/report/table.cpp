@@ -93,6 +93,7 @@ std::string count_text(int64_t count) {
 }
 
 std::string duration_text(double seconds) {
+  if (seconds < 0.01) return formatted("%.1f ms", seconds * 1000);
   if (seconds < 1) return formatted("%.0f ms", seconds * 1000);
   if (seconds < 100) return formatted("%.1f s", seconds);
   const auto whole = static_cast<int64_t>(std::lround(seconds));

@@ -27,6 +27,6 @@ int display_width(std::string_view text);  // characters, not bytes
 std::string byte_text(int64_t bytes);       // "13.4 MB"
 std::string percent_text(double share);     // "81.7 %"
 std::string count_text(int64_t count);      // "2,257,984"
-std::string duration_text(double seconds);  // "850 ms", "12.3 s", "3 min 20 s"
+std::string duration_text(double seconds);  // "0.4 ms", "850 ms", "12.3 s", "3 min 20 s"
 
 }  // namespace temper

@@ -35,6 +35,7 @@ TEST(Units, AreReadable) {
   EXPECT_EQ(count_text(-1000), "-1,000");
   EXPECT_EQ(count_text(999), "999");
   EXPECT_EQ(percent_text(0.8167), "81.7 %");
+  EXPECT_EQ(duration_text(0.00042), "0.4 ms");
   EXPECT_EQ(duration_text(0.0123), "12 ms");
   EXPECT_EQ(duration_text(200), "3 min 20 s");
   EXPECT_EQ(clock_text(3723), "1:02:03");
