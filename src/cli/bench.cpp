@@ -32,8 +32,10 @@ struct Timing {
 
 // Two runs to warm up, then for `duration` seconds or exactly `iterations`, at least three.
 template <class Step>
-Timing measure(int64_t iterations, double duration, TerminalEvents& events, const Step& step) {
+Timing measure(int64_t iterations, double duration, TerminalEvents& events, Context* profiled,
+               const Step& step) {
   for (int i = 0; i < 2; ++i) step();
+  if (profiled) profiled->set_profiling(true);
   Timing timing;
   const Clock::time_point start = Clock::now();
   while (stop_signal() == 0) {
@@ -116,13 +118,14 @@ int bench(const std::vector<std::string>& words) {
   BenchStep step_options;
   int64_t batch = 1, iterations = 0;
   double duration = 3;
-  bool training = false;
+  bool training = false, profile = false;
   options.declare(arguments);
   arguments.option("batch", batch, "N", "samples a run");
   arguments.option("iterations", iterations, "N", "runs to measure (default: as many as fit the duration)");
   arguments.option("duration", duration, "SECONDS", "how long to measure");
   arguments.flag("train", training, "a training step on random data: all parameters train");
   arguments.option("optimizer", step_options.optimizer, "NAME", "of the training step; sgd has momentum 0.9");
+  arguments.flag("profile", profile, "what each launch of a run takes; measuring it costs a little");
   common.declare(arguments);
   if (!arguments.parse()) return 0;
   if (batch < 1) throw Error(ErrorKind::invalid, concat("--batch: expected at least 1, found ", batch));
@@ -140,7 +143,8 @@ int bench(const std::vector<std::string>& words) {
     step_options.batch = batch;
     step_options.seed = static_cast<uint64_t>(options.seed);
     StepBench step(device, model, step_options, compile);
-    const Timing timing = measure(iterations, duration, events, [&] { step.run(); });
+    Context* const profiled = profile ? &step.context() : nullptr;
+    const Timing timing = measure(iterations, duration, events, profiled, [&] { step.run(); });
     result = result_of(timing, options, device, compile.threads, batch, static_cast<double>(step.flops()));
     result["steps"] = step.steps();
     double total = 0;
@@ -148,19 +152,23 @@ int bench(const std::vector<std::string>& words) {
     result["seconds"] = total;
     result["loss_first"] = step.loss_first();
     result["loss_last"] = step.loss_last();
+    if (profile) result["launches"] = describe_profile(profiled->profile());
   } else {
     Inference inference(device, model, {.compile = compile});
     Inference::Prepared& prepared = inference.prepare(sizes_for(inference, batch));
     const Program& program = prepared.executable->program();
     for (size_t at : prepared.data)
       device.copy(sample_input(program.inputs[at].type), prepared.arguments[at]);
-    const Timing timing = measure(iterations, duration, events, [&] { inference.run(prepared); });
+    Context* const profiled = profile ? prepared.context.get() : nullptr;
+    const Timing timing = measure(iterations, duration, events, profiled, [&] { inference.run(prepared); });
     const auto operations =
         static_cast<double>(flops(specialise(inference.graph(), sizes_for(inference, batch))));
     result = result_of(timing, options, device, compile.threads, batch, operations);
+    if (profile) result["launches"] = describe_profile(profiled->profile());
   }
   events.clear();
   if (!common.json) print_result(result);
+  if (!common.json && profile) print_profile(result.at("launches"));
   return finish(common, result);
 }
 

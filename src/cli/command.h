@@ -72,6 +72,10 @@ class TerminalEvents : public TrainEvents {
   int64_t epoch_ = 0, epochs_ = 0;
 };
 
+// What each launch of a program took, the slowest first: name, kind, ms and flops and bytes of one run.
+Json describe_profile(std::vector<LaunchProfile> launches);
+void print_profile(const Json& launches);
+
 // "command", "version", "schema": the head of every JSON object.
 Json result_head(std::string_view command);
 
