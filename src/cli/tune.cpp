@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <map>
 
+#include "base/process_age.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "report/table.h"
@@ -86,7 +87,7 @@ int tune(const std::vector<std::string>& words) {
 
   TerminalEvents events(common);
   events.expect_epochs(recipe.epochs);
-  const TrainResult result = train(recipe, events);
+  const TrainResult result = train(recipe, events, process_age_seconds());
   events.clear();
   const Json json = Json::parse(to_json(result));
   if (result.status == TrainResult::interrupted)

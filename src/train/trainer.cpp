@@ -18,7 +18,10 @@ namespace {
 
 class Training {
  public:
-  Training(const Recipe& recipe, TrainEvents& events) : wanted_(recipe), events_(events) {}
+  Training(const Recipe& recipe, TrainEvents& events, double seconds_before)
+      : wanted_(recipe), events_(events) {
+    result_.seconds.start = seconds_before;
+  }
 
   TrainResult run() {
     // A mistake in the recipe leaves no folder behind; the folder must be there before anything long begins.
@@ -30,8 +33,8 @@ class Training {
       result_.status = TrainResult::interrupted;
       result_.stop_signal = stop_signal();
       events_.note(concat("stopped; go on with --out ", folder_.path, " --resume"));
+      finish_result();
     }
-    finish_result();
     return result_;
   }
 
@@ -123,7 +126,7 @@ class Training {
     if (!setup.preprocess.steps.empty()) written.preprocess = setup.preprocess;
     write_model(written, folder_.file(kModelFile));
     events_.progress("save", 1, 1, {});
-    result_.seconds.total = clock_.seconds();
+    result_.seconds.total = result_.seconds.start + clock_.seconds();
     std::vector<SamplePrediction> samples;
     if (shown) samples = gallery.predictions(*shown, written.labels, 24);
     write_file(folder_.file(kReportFile), report_page(setup.recipe, result_, std::move(samples)));
@@ -144,7 +147,7 @@ class Training {
     }
     if (result_.status == TrainResult::interrupted && !folder_.has(kResultFile))
       result_.files.erase("result");
-    result_.seconds.total = clock_.seconds();
+    result_.seconds.total = result_.seconds.start + clock_.seconds();
     result_.peak_rss_bytes = peak_rss_bytes();
     result_.energy_joules = energy_.joules();
   }
@@ -159,6 +162,8 @@ class Training {
 
 }  // namespace
 
-TrainResult train(const Recipe& recipe, TrainEvents& events) { return Training(recipe, events).run(); }
+TrainResult train(const Recipe& recipe, TrainEvents& events, double seconds_before) {
+  return Training(recipe, events, seconds_before).run();
+}
 
 }  // namespace temper

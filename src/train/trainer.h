@@ -15,7 +15,7 @@ struct Scores {
   double loss = 0, accuracy = 0;
 };
 
-// Where the time of a run went, in seconds.
+// Where the time of a run went, in seconds; start: what the caller spent before it.
 struct RunSeconds {
   double total = 0, start = 0, load = 0, frozen = 0, train = 0, evaluate = 0;
 };
@@ -40,6 +40,7 @@ struct TrainResult {
 // Writes the folder `recipe.out` (default runs/1, runs/2, ...). Errors: invalid for the recipe, the data or a
 // loss that is not finite (with step and learning rate); exhausted for a full disk, which leaves no partial
 // file. After an interruption the folder holds last.ckpt and the result says interrupted.
-TrainResult train(const Recipe& recipe, TrainEvents& events);
+// seconds_before: what the caller spent before the call, for the account of the run's time.
+TrainResult train(const Recipe& recipe, TrainEvents& events, double seconds_before = 0);
 
 }  // namespace temper

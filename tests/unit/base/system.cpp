@@ -1,6 +1,7 @@
 // What base knows of the process and the machine: signals, shared libraries, memory, energy, log.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "base/energy.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/process_age.h"
 #include "base/stop_signal.h"
 #include "base/text.h"
 #include "support/expect_error.h"
@@ -48,6 +50,21 @@ TEST(Memory, PeakGrows) {
   const std::vector<char> block(64 << 20, 'x');
   EXPECT_GE(peak_rss_bytes(), before + (32 << 20)) << block[12345];
   EXPECT_GT(available_memory_bytes(), 0);
+}
+
+TEST(ProcessAge, Grows) {
+  const auto begin = std::chrono::steady_clock::now();
+  const double first = process_age_seconds();
+  const auto since = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  EXPECT_GE(first, 0);
+  EXPECT_LT(first, 600);
+  while (since() < 0.05) {
+  }
+  const double later = process_age_seconds() - first;
+  EXPECT_GE(later, 0.03);
+  EXPECT_LE(later, since() + 0.02);
 }
 
 TEST(Energy, SumsPackagesAndFollowsAWrap) {
