@@ -107,6 +107,50 @@ void print_result(const Json& result) {
   std::fputs(text.c_str(), stdout);
 }
 
+struct Bench {
+  Device& device;
+  const Model& model;
+  const ModelOptions& options;
+  CompileOptions compile;
+  BenchStep step;
+  int64_t batch = 1, iterations = 0;
+  double duration = 3;
+  bool profile = false;
+  TerminalEvents& events;
+};
+
+Json bench_step(const Bench& b) {
+  StepBench step(b.device, b.model, b.step, b.compile);
+  Context* const profiled = b.profile ? &step.context() : nullptr;
+  const Timing timing = measure(b.iterations, b.duration, b.events, profiled, [&] { step.run(); });
+  Json result =
+      result_of(timing, b.options, b.device, b.compile.threads, b.batch, static_cast<double>(step.flops()));
+  result["steps"] = step.steps();
+  double total = 0;
+  for (double seconds : timing.seconds) total += seconds;
+  result["seconds"] = total;
+  result["loss_first"] = step.loss_first();
+  result["loss_last"] = step.loss_last();
+  if (profiled) result["launches"] = describe_profile(profiled->profile());
+  return result;
+}
+
+Json bench_inference(const Bench& b) {
+  Inference inference(b.device, b.model, {.compile = b.compile});
+  const SymbolSizes sizes = sizes_for(inference, b.batch);
+  Inference::Prepared& prepared = inference.prepare(sizes);
+  const Program& program = prepared.executable->program();
+  for (size_t at : prepared.data)
+    b.device.copy(sample_input(program.inputs[at].type), prepared.arguments[at]);
+  Context* const profiled = b.profile ? prepared.context.get() : nullptr;
+  const Timing timing =
+      measure(b.iterations, b.duration, b.events, profiled, [&] { inference.run(prepared); });
+  const auto operations = static_cast<double>(flops(specialise(inference.graph(), sizes)));
+  Json result = result_of(timing, b.options, b.device, b.compile.threads, b.batch, operations);
+  if (profiled) result["launches"] = describe_profile(profiled->profile());
+  return result;
+}
+
 }  // namespace
 
 int bench(const std::vector<std::string>& words) {
@@ -115,7 +159,7 @@ int bench(const std::vector<std::string>& words) {
                       "temper bench mobilenet_v2 --batch 32 --train", words);
   ModelOptions options;
   Common common;
-  BenchStep step_options;
+  BenchStep step;
   int64_t batch = 1, iterations = 0;
   double duration = 3;
   bool training = false, profile = false;
@@ -124,7 +168,7 @@ int bench(const std::vector<std::string>& words) {
   arguments.option("iterations", iterations, "N", "runs to measure (default: as many as fit the duration)");
   arguments.option("duration", duration, "SECONDS", "how long to measure");
   arguments.flag("train", training, "a training step on random data: all parameters train");
-  arguments.option("optimizer", step_options.optimizer, "NAME", "of the training step; sgd has momentum 0.9");
+  arguments.option("optimizer", step.optimizer, "NAME", "of the training step; sgd has momentum 0.9");
   arguments.flag("profile", profile, "what each launch of a run takes; measuring it costs a little");
   common.declare(arguments);
   if (!arguments.parse()) return 0;
@@ -135,37 +179,13 @@ int bench(const std::vector<std::string>& words) {
   CompileOptions compile;
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory_bytes();
+  step.batch = batch;
+  step.seed = static_cast<uint64_t>(options.seed);
   const Model model = open_model({options.model, options.weights, options.shape, options.preprocess,
                                   options.labels, static_cast<uint64_t>(options.seed)},
                                  events);
-  Json result;
-  if (training) {
-    step_options.batch = batch;
-    step_options.seed = static_cast<uint64_t>(options.seed);
-    StepBench step(device, model, step_options, compile);
-    Context* const profiled = profile ? &step.context() : nullptr;
-    const Timing timing = measure(iterations, duration, events, profiled, [&] { step.run(); });
-    result = result_of(timing, options, device, compile.threads, batch, static_cast<double>(step.flops()));
-    result["steps"] = step.steps();
-    double total = 0;
-    for (double seconds : timing.seconds) total += seconds;
-    result["seconds"] = total;
-    result["loss_first"] = step.loss_first();
-    result["loss_last"] = step.loss_last();
-    if (profile) result["launches"] = describe_profile(profiled->profile());
-  } else {
-    Inference inference(device, model, {.compile = compile});
-    Inference::Prepared& prepared = inference.prepare(sizes_for(inference, batch));
-    const Program& program = prepared.executable->program();
-    for (size_t at : prepared.data)
-      device.copy(sample_input(program.inputs[at].type), prepared.arguments[at]);
-    Context* const profiled = profile ? prepared.context.get() : nullptr;
-    const Timing timing = measure(iterations, duration, events, profiled, [&] { inference.run(prepared); });
-    const auto operations =
-        static_cast<double>(flops(specialise(inference.graph(), sizes_for(inference, batch))));
-    result = result_of(timing, options, device, compile.threads, batch, operations);
-    if (profile) result["launches"] = describe_profile(profiled->profile());
-  }
+  const Bench b{device, model, options, compile, step, batch, iterations, duration, profile, events};
+  const Json result = training ? bench_step(b) : bench_inference(b);
   events.clear();
   if (!common.json) print_result(result);
   if (!common.json && profile) print_profile(result.at("launches"));

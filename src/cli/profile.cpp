@@ -12,7 +12,8 @@ Json describe_profile(std::vector<LaunchProfile> launches) {
   std::ranges::stable_sort(launches, std::ranges::greater(), &LaunchProfile::seconds);
   Json list = Json::array();
   for (const LaunchProfile& launch : launches) {
-    const double runs = static_cast<double>(std::max<int64_t>(1, launch.runs)), seconds = launch.seconds / runs;
+    const double runs = static_cast<double>(std::max<int64_t>(1, launch.runs)),
+                 seconds = launch.seconds / runs;
     Json entry;
     entry["name"] = launch.name;
     entry["kind"] = launch.kind;
