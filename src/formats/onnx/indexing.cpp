@@ -78,7 +78,7 @@ Results gather_elements(Call& c) {
 
 // What ScatterElements and ScatterND call a reduction.
 std::string scatter_kind(Call& c) {
-  const std::string word = c.word("reduction", "none");
+  std::string word = c.word("reduction", "none");
   if (word == "none") return "set";
   c.expect(word == "add" || word == "mul" || word == "max" || word == "min", "attribute reduction is '", word,
            "'");

@@ -65,7 +65,8 @@ class Machine {
   template <class T>
   T number() {
     T value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
+    const std::string_view taken = take(sizeof value);
+    std::memcpy(&value, taken.data(), taken.size());
     return value;
   }
   std::string_view line() {
@@ -131,7 +132,7 @@ class Machine {
 
   // --- opcodes ---
   void step(uint8_t opcode) {
-    if (!step_value(opcode) && !step_container(opcode) && !step_object(opcode))
+    if (!step_value(opcode) && !step_container(opcode) && !step_memo(opcode) && !step_object(opcode))
       fail(ErrorKind::unsupported, "opcode ", static_cast<int>(opcode), " stands in no state dict");
   }
 
@@ -226,9 +227,7 @@ class Machine {
       case '(':
         marks_.push_back(stack_.size());
         return true;  // MARK
-      case 't':
-        make_list();
-        return true;  // TUPLE
+      case 't':       // TUPLE
       case 'l':
         make_list();
         return true;  // LIST
@@ -259,6 +258,13 @@ class Machine {
       case '0':
         pop();
         return true;  // POP
+      default:
+        return false;
+    }
+  }
+
+  bool step_memo(uint8_t opcode) {
+    switch (opcode) {
       case 'q':
         remember(number<uint8_t>());
         return true;  // BINPUT

@@ -219,7 +219,10 @@ class StateDict {
       int64_t at = 0;
       for (size_t i = 0; i < index.size(); ++i) at += index[i] * object.strides[i];
       std::memcpy(to, first + static_cast<size_t>(at) * width, width);
-      for (size_t i = index.size(); i-- > 0 && ++index[i] == object.sizes[i];) index[i] = 0;
+      for (size_t i = index.size(); i > 0; --i) {
+        if (++index[i - 1] < object.sizes[i - 1]) break;
+        index[i - 1] = 0;
+      }
     }
     return result;
   }

@@ -55,7 +55,8 @@ class Archive {
   template <class T>
   T number(uint64_t at) const {
     T value;
-    std::memcpy(&value, part(at, sizeof value).data(), sizeof value);
+    const std::string_view own = part(at, sizeof value);
+    std::memcpy(&value, own.data(), own.size());
     return value;
   }
 

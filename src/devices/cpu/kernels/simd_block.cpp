@@ -262,7 +262,7 @@ void add_columns(const float* x, int64_t rows, int64_t columns, double* into) {
   for (int64_t k = 0; k < columns - j; ++k) into[j + k] += static_cast<double>(rest[k]);
 }
 
-BlockFunction find(TapeOp op) {
+BlockFunction find_unary(TapeOp op) {
   switch (op) {
     case TapeOp::abs:
       return unary<Abs>;
@@ -298,6 +298,13 @@ BlockFunction find(TapeOp op) {
       return unary<Ceil>;
     case TapeOp::round:
       return unary<Round>;
+    default:
+      return nullptr;
+  }
+}
+
+BlockFunction find(TapeOp op) {
+  switch (op) {
     case TapeOp::add:
       return binary<Add>;
     case TapeOp::sub:
@@ -329,7 +336,7 @@ BlockFunction find(TapeOp op) {
     case TapeOp::neg_mul_add:
       return ternary<NegMulAdd>;
     default:
-      return nullptr;
+      return find_unary(op);
   }
 }
 
