@@ -79,7 +79,9 @@ Loader::Loader(const Dataset& dataset, Preprocess preprocess, LoaderOptions opti
     int channels = options_.channels;
     if (channels == 0) channels = has_gray(preprocess_) || dataset.source->picture_channels() == 1 ? 1 : 3;
     check_channels(preprocess_, channels);
-    decode_channels_ = has_gray(preprocess_) ? 3 : channels;  // gray is taken after scaling, as the steps say
+    // Gray is taken of colours after scaling, as the steps say; of a gray picture it is that picture.
+    const bool colours = has_gray(preprocess_) && dataset.source->picture_channels() != 1;
+    decode_channels_ = colours ? 3 : channels;
     std::optional<PictureSize> size = output_size(preprocess_);
     if (!size) {
       const Image first = first_picture(dataset, channels, options_.on_bad_sample != nullptr);

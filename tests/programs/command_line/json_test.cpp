@@ -1,4 +1,6 @@
 // What scripts rely on: the keys of every JSON object and the exit codes.
+#include "base/json.h"
+
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 
@@ -6,7 +8,6 @@
 #include <cstdio>
 #include <fstream>
 
-#include "base/json.h"
 #include "base/text.h"
 #include "support/data.h"
 #include "support/temporary_folder.h"
@@ -36,7 +37,8 @@ class CommandLineTest : public testing::Test {
 
   // Standard output and exit code; what goes to standard error is in stderr.txt.
   Outcome temper(const std::string& words) const {
-    const std::string command = concat("TEMPER_CACHE=off ", TEMPER_PROGRAM, " ", words, " 2>", in("stderr.txt"));
+    const std::string command =
+        concat("TEMPER_CACHE=off ", TEMPER_PROGRAM, " ", words, " 2>", in("stderr.txt"));
     Outcome outcome;
     FILE* pipe = popen(command.c_str(), "r");
     if (!pipe) return outcome;
@@ -47,8 +49,8 @@ class CommandLineTest : public testing::Test {
     return outcome;
   }
   Outcome tune(const std::string& words) const {
-    return temper(concat("tune mlp:784-16-10 --data ", shipped_data("mnist").string(), " --preprocess gray,unit --epochs 2 --json --out ",
-                         in("run"), " ", words));
+    return temper(concat("tune mlp:784-16-10 --data ", shipped_data("mnist").string(),
+                         " --preprocess gray,unit --epochs 2 --json --out ", in("run"), " ", words));
   }
   std::string stderr_text() const {
     std::ifstream file(in("stderr.txt"));
@@ -63,33 +65,40 @@ TEST_F(CommandLineTest, ResultOfTune) {
   ASSERT_EQ(outcome.code, 0) << stderr_text();
   EXPECT_EQ(std::ranges::count(outcome.output, '\n'), 1);
   const Json json = outcome.json();
-  EXPECT_THAT(keys(json), IsSupersetOf({"command", "version", "schema", "status", "device", "precision", "threads", "seed", "epochs",
-                                        "best_epoch", "train", "val", "test", "parameters", "seconds", "samples_per_second",
-                                        "peak_rss_bytes", "energy_joules", "files"}));
+  EXPECT_THAT(keys(json),
+              IsSupersetOf({"command", "version", "schema", "status", "device", "precision", "threads",
+                            "seed", "epochs", "best_epoch", "train", "val", "test", "parameters", "seconds",
+                            "samples_per_second", "peak_rss_bytes", "energy_joules", "files"}));
   EXPECT_EQ(json.at("command").text(), "tune");
   EXPECT_EQ(json.at("status").text(), "completed");
-  for (const char* split : {"train", "val", "test"}) EXPECT_THAT(keys(json.at(split)), IsSupersetOf({"loss", "accuracy"})) << split;
+  for (const char* split : {"train", "val", "test"})
+    EXPECT_THAT(keys(json.at(split)), IsSupersetOf({"loss", "accuracy"})) << split;
   EXPECT_THAT(keys(json.at("parameters")), testing::UnorderedElementsAre("total", "trained"));
   const Json& seconds = json.at("seconds");
-  EXPECT_THAT(keys(seconds), testing::UnorderedElementsAre("total", "start", "load", "frozen", "train", "evaluate"));
+  EXPECT_THAT(keys(seconds),
+              testing::UnorderedElementsAre("total", "start", "load", "frozen", "train", "evaluate"));
   double parts = 0;
-  for (const char* part : {"start", "load", "frozen", "train", "evaluate"}) parts += seconds.at(part).number();
+  for (const char* part : {"start", "load", "frozen", "train", "evaluate"})
+    parts += seconds.at(part).number();
   EXPECT_LE(parts, seconds.at("total").number());
   EXPECT_GT(parts, 0);
   EXPECT_GT(json.at("samples_per_second").number(), 0);
   EXPECT_GT(json.at("peak_rss_bytes").number(), 1 << 20);
   for (const auto& [name, file] : json.at("files").members()) EXPECT_TRUE(fs::exists(file.text())) << name;
   std::ifstream result(in("run/result.json"));
-  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(result), {}), outcome.output) << "result.json is what --json prints";
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(result), {}), outcome.output)
+      << "result.json is what --json prints";
 }
 
 TEST_F(CommandLineTest, ResultsOfEvalPredictAndBench) {
   ASSERT_EQ(tune("").code, 0) << stderr_text();
-  const Json eval = temper(concat("eval ", in("run"), " --data ", shipped_data("mnist").string(), " --json")).json();
-  EXPECT_THAT(keys(eval), IsSupersetOf({"command", "version", "schema", "split", "samples", "loss", "accuracy", "top5", "classes",
-                                        "confusion", "seconds"}));
+  const Json eval =
+      temper(concat("eval ", in("run"), " --data ", shipped_data("mnist").string(), " --json")).json();
+  EXPECT_THAT(keys(eval), IsSupersetOf({"command", "version", "schema", "split", "samples", "loss",
+                                        "accuracy", "top5", "classes", "confusion", "seconds"}));
   ASSERT_EQ(eval.at("classes").items().size(), 10u);
-  EXPECT_THAT(keys(eval.at("classes").items()[3]), IsSupersetOf({"label", "precision", "recall", "f1", "samples"}));
+  EXPECT_THAT(keys(eval.at("classes").items()[3]),
+              IsSupersetOf({"label", "precision", "recall", "f1", "samples"}));
   int64_t counted = 0;
   for (const Json& row : eval.at("confusion").items()) {
     for (const Json& cell : row.items()) counted += cell.integer();
@@ -98,7 +107,8 @@ TEST_F(CommandLineTest, ResultsOfEvalPredictAndBench) {
 
   const fs::path photos = shipped_data("clothing10") / "test" / "hat";
   const std::string good = (photos / "01.jpg").string(), bad = folder_.write("bad.jpg", "no picture");
-  const std::string words = concat("predict ", in("run"), " --preprocess size:28x28,gray,unit --top 2 --json ", good, " ", bad, " ", good);
+  const std::string words = concat(
+      "predict ", in("run"), " --preprocess size:28x28,gray,unit --top 2 --json ", good, " ", bad, " ", good);
   const Outcome predict = temper(words);
   EXPECT_EQ(predict.code, 1) << "a bad file fails, the rest goes on";
   const std::vector<std::string_view> lines = split(trim(predict.output), '\n');
@@ -111,8 +121,10 @@ TEST_F(CommandLineTest, ResultsOfEvalPredictAndBench) {
   EXPECT_EQ(second.at("error").at("file").text(), bad);
   EXPECT_EQ(lines[0], lines[2]);
 
-  const std::vector<std::string> measured = {"command", "version", "schema", "device", "precision", "batch", "threads", "median_ms",
-                                             "p99_ms", "samples_per_second", "gflops", "peak_gflops", "peak_rss_bytes"};
+  const std::vector<std::string> measured = {
+      "command", "version",     "schema",        "device", "precision",
+      "batch",   "threads",     "median_ms",     "p99_ms", "samples_per_second",
+      "gflops",  "peak_gflops", "peak_rss_bytes"};
   EXPECT_THAT(keys(temper("bench mlp:784-16-10 --iterations 3 --json").json()), IsSupersetOf(measured));
   const Json step = temper("bench mlp:784-16-10 --train --batch 8 --iterations 3 --json").json();
   EXPECT_THAT(keys(step), IsSupersetOf(measured));

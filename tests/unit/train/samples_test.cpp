@@ -46,7 +46,8 @@ void write_colours(const TemporaryFolder& folder, const std::string& split, int 
     }
     const std::string file = concat("pictures/", split, i, ".jpg");
     folder.write(file, encode_jpeg(image, 95));
-    table += concat(file, ",", (bright & 1) ? "red" : "", bright == 3 ? ";" : "", (bright & 2) ? "green" : "", "\n");
+    table += concat(file, ",", (bright & 1) ? "red" : "", bright == 3 ? ";" : "", (bright & 2) ? "green" : "",
+                    "\n");
   }
   folder.write(split + ".csv", table);
 }
@@ -63,7 +64,8 @@ class SamplesTest : public testing::Test {
   }
   Recipe colours(const std::string& out) const {
     Recipe recipe = small_recipe(folder_, in("train.csv"), out);
-    recipe.model = "mlp:192-16-2", recipe.preprocess = "unit", recipe.test = in("test.csv"), recipe.epochs = 12;
+    recipe.model = "mlp:192-16-2", recipe.preprocess = "unit", recipe.test = in("test.csv"),
+    recipe.epochs = 12;
     return recipe;
   }
   TrainResult go(const Recipe& recipe) {
@@ -115,14 +117,18 @@ TEST_F(SamplesTest, SeveralLabelsAPicture) {
   options.model = in("run"), options.data = in("test.csv");
   KeptEvents events;
   std::vector<SampleLine> lines;
-  const Evaluation evaluation = evaluate(options, events, [&](const SampleLine& line) { lines.push_back(line); });
+  const Evaluation evaluation =
+      evaluate(options, events, [&](const SampleLine& line) { lines.push_back(line); });
   EXPECT_EQ(evaluation.mean_average_precision, result.test->mean_average_precision);
   EXPECT_EQ(evaluation.accuracy, result.test->accuracy);
-  const auto both = [](const SampleLine& line) { return line.truth == "green;red" && line.prediction == "green;red"; };
+  const auto both = [](const SampleLine& line) {
+    return line.truth == "green;red" && line.prediction == "green;red";
+  };
   EXPECT_TRUE(std::ranges::any_of(lines, both));
   const Json json = Json::parse(to_json(evaluation));
   ASSERT_EQ(json.at("classes").items().size(), 2u);
-  for (const Json& score : json.at("classes").items()) EXPECT_GT(score.at("average_precision").number(), 0.95);
+  for (const Json& score : json.at("classes").items())
+    EXPECT_GT(score.at("average_precision").number(), 0.95);
   EXPECT_TRUE(json.at("confusion").items().empty());
 }
 
