@@ -87,7 +87,8 @@ bool Arguments::parse() {
     if (std::find(parser_->names.begin(), parser_->names.end(), name) != parser_->names.end()) continue;
     const std::string near = closest(name, parser_->names);
     throw Error(ErrorKind::invalid,
-                concat("unknown option ", name, near.empty() ? "" : "; did you mean ", near, "?"));
+                concat("unknown option ", name, near.empty() ? "" : "; did you mean ", near,
+                       near.empty() ? concat(" (see ", parser_->app.get_name(), " --help)") : "?"));
   }
   std::vector<std::string> reversed(parser_->words.rbegin(), parser_->words.rend());  // as CLI11 wants them
   try {
@@ -95,6 +96,12 @@ bool Arguments::parse() {
   } catch (const CLI::CallForHelp&) {
     std::fputs(help().c_str(), stdout);
     return false;
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string_view what = error.what();
+    const size_t name = what.find(": At Most 1 required");
+    throw Error(ErrorKind::invalid, name == std::string_view::npos
+                                        ? std::string(what)
+                                        : concat(what.substr(0, name), " is given twice"));
   } catch (const CLI::ParseError& error) {
     throw Error(ErrorKind::invalid, concat(error.what(), " (see ", parser_->app.get_name(), " --help)"));
   }

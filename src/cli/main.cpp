@@ -66,10 +66,11 @@ const Command& find_command(std::string_view name) {
                      near.empty() ? " (see temper --help)" : "?"));
 }
 
-int exit_code(ErrorKind kind) {
-  switch (kind) {
+// An invalid file is a failure like any other, unless it is the recipe.
+int exit_code(const Error& error) {
+  switch (error.kind()) {
     case ErrorKind::invalid:
-      return 2;
+      return error.file().empty() || error.file().ends_with(".toml") ? 2 : 1;
     case ErrorKind::device:
     case ErrorKind::exhausted:
       return 4;
@@ -78,13 +79,23 @@ int exit_code(ErrorKind kind) {
   }
 }
 
+// A name out of a file may hold anything; a message is one line.
+std::string one_line(std::string text) {
+  for (char& letter : text) {
+    if (static_cast<unsigned char>(letter) < ' ') letter = ' ';
+  }
+  return text;
+}
+
 int report(const Error& error, std::string_view command, bool json) {
   std::string where =
       error.file().empty() || std::string_view(error.what()).find(error.file()) != std::string::npos
           ? ""
           : error.file() + ": ";
-  std::fputs(concat("temper", command.empty() ? "" : " ", command, ": ", where, error.what(), "\n").c_str(),
-             stderr);
+  std::fputs(
+      (one_line(concat("temper", command.empty() ? "" : " ", command, ": ", where, error.what())) + "\n")
+          .c_str(),
+      stderr);
   if (json) {
     Json object = result_head(command);
     Json& inner = object["error"];
@@ -94,7 +105,7 @@ int report(const Error& error, std::string_view command, bool json) {
     inner["node"] = error.node().empty() ? Json() : Json(error.node());
     std::fputs((object.dump() + "\n").c_str(), stdout);
   }
-  return exit_code(error.kind());
+  return exit_code(error);
 }
 
 int dispatch(std::vector<std::string> words) {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "report/table.h"
+#include "temper/error.h"
 #include "train/result.h"
 
 namespace temper::cli {
@@ -26,19 +27,50 @@ std::string prediction_text(const Prediction& prediction) {
   return text;
 }
 
-std::vector<std::string> named_files(const std::vector<std::string>& words) {
-  std::vector<std::string> files;
+// A picture, or why what was named is none.
+struct Named {
+  std::string file;
+  std::optional<Error> error;
+};
+
+std::vector<Named> named_files(const std::vector<std::string>& words) {
+  std::vector<Named> files;
+  const auto add = [&](const std::string& word) {
+    try {
+      for (std::string& file : picture_files(word)) files.push_back({std::move(file), {}});
+    } catch (const Error& error) {
+      files.push_back({word, error});
+    }
+  };
   for (const std::string& word : words) {
-    if (word == "-") {
-      for (std::string line; std::getline(std::cin, line);) {
-        if (!line.empty()) files.push_back(line);
-      }
+    if (word != "-") {
+      add(word);
       continue;
     }
-    const std::vector<std::string> found = picture_files(word);
-    files.insert(files.end(), found.begin(), found.end());
+    for (std::string line; std::getline(std::cin, line);) {
+      if (!line.empty()) add(line);
+    }
   }
   return files;
+}
+
+// One prediction per name, in order.
+std::vector<Prediction> predict_named(Predictor& predictor, std::span<const Named> part) {
+  std::vector<std::string> files;
+  for (const Named& named : part) {
+    if (!named.error) files.push_back(named.file);
+  }
+  std::vector<Prediction> good = predictor.predict(files), all;
+  auto next = good.begin();
+  for (const Named& named : part)
+    all.push_back(named.error ? Prediction{named.file, {}, named.error} : std::move(*next++));
+  return all;
+}
+
+void report(const Prediction& prediction) {
+  const std::string_view what = prediction.error->what();
+  const std::string file = what.find(prediction.file) == std::string_view::npos ? prediction.file + ": " : "";
+  std::fputs(concat("temper predict: ", file, what, "\n").c_str(), stderr);
 }
 
 }  // namespace
@@ -65,22 +97,23 @@ int predict(const std::vector<std::string>& words) {
   options.device = model.device.empty() ? "auto" : model.device;
   options.precision = model.precision, options.threads = model.threads, options.memory = model.memory_bytes();
 
-  const std::vector<std::string> files = named_files(names);
+  if (options.top < 1)
+    throw Error(ErrorKind::invalid, concat("top: expected at least 1, found ", options.top));
+  const std::vector<Named> files = named_files(names);
   TerminalEvents events(common);
   Predictor predictor(options, events);
   const auto step = static_cast<size_t>(std::max<int64_t>(1, predictor.batch()));
   bool failed = false;
   std::string lines;
   for (size_t at = 0; at < files.size() && stop_signal() == 0; at += step) {
-    const std::span<const std::string> part(files.data() + at, std::min(step, files.size() - at));
+    const std::span<const Named> part(files.data() + at, std::min(step, files.size() - at));
     if (files.size() > step)
       events.progress("predict", static_cast<int64_t>(at), static_cast<int64_t>(files.size()), {});
-    for (const Prediction& prediction : predictor.predict(part)) {
+    for (const Prediction& prediction : predict_named(predictor, part)) {
       events.clear();
       if (prediction.error) {
         failed = true;
-        std::fputs(concat("temper predict: ", prediction.file, ": ", prediction.error->what(), "\n").c_str(),
-                   stderr);
+        report(prediction);
       }
       const std::string json = to_json(prediction) + "\n";
       if (!out.empty()) lines += json;

@@ -163,7 +163,7 @@ void check_trainable(const DataSplits& splits, const DataOptions& options) {
         .in_file(options.data);
   }
   if (splits.train->kind == TargetKind::classes && splits.train->classes.size() < 2) {
-    throw Error(ErrorKind::invalid, concat(options.data, ": one class, '", splits.train->classes[0],
+    throw Error(ErrorKind::invalid, concat(options.data, ": there is one class, '", splits.train->classes[0],
                                            "'; training takes at least two"))
         .in_file(options.data);
   }

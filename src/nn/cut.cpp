@@ -109,9 +109,9 @@ Cut find_cut(const Model& model, std::string_view name) {
     names.push_back(node.name);
   }
   const std::string near = closest(name, names);
-  throw Error(ErrorKind::not_found, concat("cut: the model has no value named ", name,
-                                           near.empty() ? std::string("; `temper inspect` lists them")
-                                                        : concat("; did you mean ", near, "?")));
+  throw Error(ErrorKind::invalid, concat("cut: the model has no value named ", name,
+                                         near.empty() ? std::string("; `temper inspect` lists them")
+                                                      : concat("; did you mean ", near, "?")));
 }
 
 Cut default_cut(const Model& model) {

@@ -22,8 +22,7 @@ struct Chosen {
 Chosen choose_split(DataSplits&& splits, const EvaluateOptions& options) {
   const auto take = [&](std::optional<Dataset>& dataset, const char* name) -> Chosen {
     if (!dataset) {
-      throw Error(ErrorKind::invalid, concat("split: ", options.data, " has no ", name, " data"))
-          .in_file(options.data);
+      throw Error(ErrorKind::invalid, concat("split: ", options.data, " has no ", name, " data"));
     }
     return {std::move(*dataset), name};
   };

@@ -186,7 +186,8 @@ void TrainJob::check_finite(const StepPrograms::Sums& sums) const {
       ErrorKind::invalid,
       concat("the loss is not finite at step ", step, " (epoch ", progress_.epoch + 1, ", learning rate ",
              nn::learning_rate(setup_.schedule, std::max<int64_t>(0, step - 1), progress_.plateau.drops),
-             "); try a smaller --lr, --warmup or --clip-norm", kept));
+             "); try a smaller --lr, --warmup or --clip-norm", kept))
+      .in_file(folder_.path);
 }
 
 void TrainJob::add_sums() {
@@ -272,7 +273,8 @@ void TrainJob::save(bool finished) {
     if (name.starts_with("stat.") || all_finite(tensor)) continue;
     throw Error(ErrorKind::invalid,
                 concat(name, " is not finite after step ", progress_.step, " (learning rate ", rate(),
-                       "); try a smaller --lr, --warmup or --clip-norm"));
+                       "); try a smaller --lr, --warmup or --clip-norm"))
+        .in_file(folder_.path);
   }
   checkpoint.progress.finished = finished;
   write_checkpoint(folder_.file(kLastFile), checkpoint);

@@ -96,6 +96,18 @@ std::vector<std::string> read_labels(const std::string& path) {
   return labels;
 }
 
+// The names must be as many as the scores; two of them may name the ends of one score.
+void check_labels(const Model& model, const std::string& path) {
+  const Shape& scores = model.graph.type(model.graph.outputs[0].value).shape;
+  if (scores.rank() != 2 || !scores[1].is_static()) return;
+  const auto names = static_cast<int64_t>(model.labels.size());
+  if (names == scores.size(1) || (names == 2 && scores.size(1) == 1)) return;
+  throw Error(ErrorKind::invalid,
+              concat("labels: ", path, " holds ", names, " names, one a line, but the model gives ",
+                     scores.size(1), " scores"))
+      .in_file(path);
+}
+
 // Height and width of the model's picture input; 0 where free.
 std::pair<int, int> picture_size(const Model& model) {
   const std::vector<int> data = data_inputs(model);
@@ -119,7 +131,10 @@ Model open_model(const ModelSource& source, TrainEvents& events) {
     const auto [height, width] = picture_size(model);
     model.preprocess = parse_preprocess(source.preprocess, height, width);
   }
-  if (!source.labels.empty()) model.labels = read_labels(source.labels);
+  if (!source.labels.empty()) {
+    model.labels = read_labels(source.labels);
+    check_labels(model, source.labels);
+  }
   return model;
 }
 

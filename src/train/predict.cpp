@@ -142,9 +142,14 @@ std::vector<std::string> picture_files(const std::string& path) {
     throw Error(ErrorKind::not_found, concat(path, ": no such file or folder")).in_file(path);
   if (!fs::is_directory(path)) return {path};
   std::vector<std::string> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
-    if (entry.is_regular_file() && is_picture_name(entry.path().string()))
-      files.push_back(entry.path().string());
+  try {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
+      if (entry.is_regular_file() && is_picture_name(entry.path().string()))
+        files.push_back(entry.path().string());
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ErrorKind::invalid, concat(path, ": cannot read the folder: ", error.code().message()))
+        .in_file(path);
   }
   if (files.empty())
     throw Error(ErrorKind::not_found, concat(path, ": the folder holds no pictures")).in_file(path);

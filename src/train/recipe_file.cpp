@@ -62,7 +62,8 @@ Recipe read_recipe(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
   if (!in || !(text << in.rdbuf())) {
-    throw Error(ErrorKind::not_found, concat("cannot read the recipe ", file)).in_file(file);
+    throw Error(ErrorKind::not_found, concat("there is no recipe ", file, ", or it cannot be read"))
+        .in_file(file);
   }
   return parse_recipe(text.view(), file);
 }

@@ -34,6 +34,9 @@ class Training {
       result_.stop_signal = stop_signal();
       events_.note(concat("stopped; go on with --out ", folder_.path, " --resume"));
       finish_result();
+    } catch (...) {
+      abandon_run(folder_);
+      throw;
     }
     return result_;
   }
@@ -47,6 +50,7 @@ class Training {
     Setup setup = prepare(stored ? resumed(*stored, wanted_) : wanted_, events_);
     if (stored) check_unchanged(*stored, setup.recipe);
     if (stored && folder_.has(kLastFile)) checkpoint = read_checkpoint(folder_.file(kLastFile));
+    if (!wanted_.resume) clear_run(folder_);
     write_file(folder_.file(kRecipeFile), to_toml(setup.recipe));
     result_.seconds.load = loading.seconds();
     describe(setup);

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CALLS = re.compile(r"\b(Error|error|fail|corrupt|invalid|unsupported|expect|push_back)\(")
+CALLS = re.compile(r"\b(Error|error|fail|corrupt|invalid|unsupported|expect|mistake|push_back)\(")
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 LEAST = 3  # characters of text that make a message
 

@@ -8,10 +8,13 @@
 
 namespace temper::onnx {
 
+const std::string& label(const NodeDef& node) {
+  return !node.name.empty() || node.outputs.empty() ? node.name : node.outputs[0];
+}
+
 std::string describe(const NodeDef& node, int index) {
-  const std::string& name = !node.name.empty() || node.outputs.empty() ? node.name : node.outputs[0];
-  return concat("node '", name, "' (", node.domain, node.domain.empty() ? "" : ".", node.op_type, ", node ",
-                index, ")");
+  return concat("node '", label(node), "' (", node.domain, node.domain.empty() ? "" : ".", node.op_type,
+                ", node ", index, ")");
 }
 
 static std::set<std::string> reads_of_graph(const GraphDef& graph) {
@@ -48,7 +51,7 @@ std::vector<int> ordered(const std::vector<NodeDef>& nodes, const std::set<std::
       if (output.empty()) continue;
       if (outside.contains(output) || !producer.emplace(output, i).second)
         throw corrupt("'", output, "' is produced twice, the second time by ", describe(node, i))
-            .at_node(node.name);
+            .at_node(label(node));
     }
   }
   std::vector<std::vector<int>> readers(nodes.size());
@@ -61,7 +64,7 @@ std::vector<int> ordered(const std::vector<NodeDef>& nodes, const std::set<std::
         readers[static_cast<size_t>(source->second)].push_back(i);
         ++waiting[static_cast<size_t>(i)];
       } else if (!outside.contains(name)) {
-        throw corrupt(describe(node, i), " reads '", name, "', which nothing produces").at_node(node.name);
+        throw corrupt(describe(node, i), " reads '", name, "', which nothing produces").at_node(label(node));
       }
     }
   }
@@ -79,7 +82,7 @@ std::vector<int> ordered(const std::vector<NodeDef>& nodes, const std::set<std::
   for (size_t i = 0; i < nodes.size(); ++i)
     if (waiting[i] > 0)
       throw corrupt(describe(nodes[i], static_cast<int>(i)), " is in a cycle or reads from one")
-          .at_node(nodes[i].name);
+          .at_node(label(nodes[i]));
   return result;
 }
 

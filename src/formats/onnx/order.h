@@ -17,6 +17,7 @@ std::set<std::string> reads(const NodeDef& node);
 std::vector<int> ordered(const std::vector<NodeDef>& nodes, const std::set<std::string>& outside,
                          const std::string& path);
 
+const std::string& label(const NodeDef& node);         // its name, else that of its first output
 std::string describe(const NodeDef& node, int index);  // "node 'conv1' (Conv, node 3)"
 
 }  // namespace temper::onnx

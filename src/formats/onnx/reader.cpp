@@ -96,6 +96,12 @@ class Reader final : public Scope {
     return result.in_file(path_);
   }
 
+  // What the caller asks for does not suit the file: the file is not at fault.
+  template <class... Parts>
+  Error mistake(const Parts&... parts) const {
+    return Error(ErrorKind::invalid, concat(path_, ": ", concat(parts...)));
+  }
+
   void check_opset() const {
     const auto opset = file_.opsets.find("");
     if (opset == file_.opsets.end())
@@ -183,8 +189,8 @@ class Reader final : public Scope {
       frames_.back().slots[input.name].value = value;
       if (const auto given = options_.values.find(input.name); given != options_.values.end()) {
         if (given->second.dtype() != *input.dtype)
-          throw error(ErrorKind::invalid, "input '", input.name, "' is ", to_string(*input.dtype),
-                      ", given was ", to_string(given->second.dtype()));
+          throw mistake("input '", input.name, "' is ", to_string(*input.dtype), ", given was ",
+                        to_string(given->second.dtype()));
         known_.bind(value, given->second);
       }
     }
@@ -199,7 +205,7 @@ class Reader final : public Scope {
       if (input == file_.graph.inputs.end()) {
         std::vector<std::string> all;
         for (const ValueDef& each : file_.graph.inputs) all.push_back(each.name);
-        throw error(ErrorKind::invalid, "no input is named '", name, "'; there are ", join(all, ", "));
+        throw mistake("no input is named '", name, "'; the model has ", join(all, ", "));
       }
       if (!input->shape) continue;
       bool fits = input->shape->rank() == shape.rank();
@@ -210,8 +216,7 @@ class Reader final : public Scope {
           sizes[std::string(dim.symbol_name())] = shape[i].size() / dim.factor();
       }
       if (!fits)
-        throw error(ErrorKind::invalid, "input '", name, "' is ", to_string(*input->shape), ", given was ",
-                    to_string(shape));
+        throw mistake("input '", name, "' is ", to_string(*input->shape), ", given was ", to_string(shape));
     }
     return sizes;
   }
@@ -219,12 +224,13 @@ class Reader final : public Scope {
   Shape input_shape(const ValueDef& input, const SymbolSizes& sizes) const {
     const auto given = options_.shapes.find(input.name);
     if (!input.shape && given == options_.shapes.end())
-      throw error(ErrorKind::invalid, "the file gives no shape for input '", input.name,
-                  "'; give one with --shape ", input.name, "=...");
+      throw mistake("the file gives no shape for input '", input.name, "'; give one with --shape ",
+                    input.name, "=...");
     Shape shape = specialise(given != options_.shapes.end() ? given->second : *input.shape, sizes);
     for (const Dim& dim : shape)
       if (dim.factor() < 0 || dim.factor() > (int64_t{1} << 40))
-        throw error(ErrorKind::corrupt, "input '", input.name, "' has shape ", to_string(shape));
+        throw error(ErrorKind::corrupt, "input '", input.name, "' has shape ", to_string(shape),
+                    ", expected sizes from 0 to 2^40");
     return shape;
   }
 
@@ -274,16 +280,16 @@ class Reader final : public Scope {
     if (node.op_type == "Identity" && node.domain.empty() && node.inputs.size() == 1 &&
         node.outputs.size() == 1 && alias(node))
       return;
-    builder_.set_default_name(node.name.empty() && !node.outputs.empty() ? node.outputs[0] : node.name);
+    builder_.set_default_name(label(node));
     try {
       define(node, emit(node));
     } catch (const Error& problem) {
       if (problem.kind() == ErrorKind::internal || problem.kind() == ErrorKind::exhausted) throw;
       if (problem.kind() != ErrorKind::unsupported)
-        throw error(problem.kind(), where, ": ", problem.what()).at_node(node.name);
+        throw error(problem.kind(), where, ": ", problem.what()).at_node(label(node));
       define(node, {});
       problems_.push_back(concat(where, ": ", problem.what()));
-      if (first_problem_.empty()) first_problem_ = node.name;
+      if (first_problem_.empty()) first_problem_ = label(node);
     }
   }
 

@@ -55,6 +55,7 @@ void write_onnx(const Model& model, const std::string& path, const WriteOptions&
   try {
     file = to_file(model, options.opset);
   } catch (const Error& error) {
+    if (error.kind() == ErrorKind::invalid) throw;  // the opset that was asked for
     throw Error(error.kind(), concat(path, ": ", error.what())).in_file(path);
   }
   write_file(file, path, options.external_over);

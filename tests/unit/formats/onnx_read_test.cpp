@@ -108,7 +108,7 @@ TEST(OnnxReadTest, ShapesFixFreeDimensions) {
   expect_error(ErrorKind::invalid, "[n, 4]",
                [&] { read(file({node("Relu", {"x"}, {"y"})}, {Dim::symbol("n"), 4}), options); });
   options.shapes = {{"z", {5, 4}}};
-  expect_error(ErrorKind::invalid, "there are x",
+  expect_error(ErrorKind::invalid, "the model has x",
                [&] { read(file({node("Relu", {"x"}, {"y"})}, {Dim::symbol("n"), 4}), options); });
 }
 

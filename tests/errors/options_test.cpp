@@ -1,0 +1,65 @@
+// Command lines and recipes that cannot be.
+#include "base/text.h"
+#include "errors/program.h"
+
+namespace temper {
+namespace {
+
+using OptionErrorsTest = ErrorsTest;
+
+TEST_F(OptionErrorsTest, Names) {
+  expect_refusal(2, "tume", {"'tume'", "did you mean tune?"});
+  expect_refusal(2, "train", {"'train'", "did you mean tune?"});
+  expect_refusal(2, "tune cnn --hed gap", {"--hed", "did you mean --head?"});
+  expect_refusal(2, "devices --xyzzy", {"unknown option --xyzzy (see temper devices --help)"});
+  expect_refusal(2, "tune cnn --epochs 1 --epochs 2", {"--epochs is given twice"});
+}
+
+TEST_F(OptionErrorsTest, Values) {
+  const std::string job = concat(model(), " --data ", table(), " ");
+  for (const auto& [words, part] : {std::pair{"--epochs -1", "epochs: expected between 1"},
+                                    {"--epochs many", "epochs: expected a whole number, found \"many\""},
+                                    {"--lr nan", "lr: expected a number, found \"nan\""},
+                                    {"--lr -1", "lr: expected between 0"},
+                                    {"--batch 0", "batch: expected between 1"},
+                                    {"--optimizer adan", "optimizer: "},
+                                    {"--loss mes", "loss: "},
+                                    {"--head gap,dens", "head: step \"dens\": did you mean dense?"},
+                                    {"--head dense:x", "head: step \"dense:x\""},
+                                    {"--trainable [", "trainable: "},
+                                    {"--cut nowhere --head dense", "nowhere"},
+                                    {"--shape 3", "shape: expected NAME=1x3x224x224"},
+                                    {"--shape other=1x12", "no input is named 'other'"},
+                                    {"--val-split 2", "val-split"},
+                                    {"--memory lots", "memory"}})
+    expect_no_run(2, job + words, {part});
+  expect_no_run(2, model(), {"data: is missing"});
+  expect_no_run(2, concat("cnn --preprocess tff --data ", photos("photos", {"cat", "dog"})), {"'tff'", "did you mean 'tf'?"});
+}
+
+TEST_F(OptionErrorsTest, Devices) {
+  expect_no_run(4, concat(model(), " --device cuda --data ", table()), {"cuda"});
+  expect_refusal(4, concat("bench ", model(), " --device cuda"), {"cuda"});
+}
+
+TEST_F(OptionErrorsTest, Recipes) {
+  const auto tune = [&](int code, const std::string& text, const std::vector<std::string>& parts) {
+    expect_no_run(code, write("recipe.toml", concat("model = \"", model(), "\"\ndata = \"", table(), "\"\n", text)), parts);
+  };
+  tune(2, "hed = \"gap\"\n", {"recipe.toml, line 3", "\"hed\"", "did you mean \"head\"?"});
+  tune(2, "epochs = \"many\"\n", {"recipe.toml, line 3", "epochs"});
+  tune(2, "epochs = \n", {"recipe.toml, line 3"});
+  expect_no_run(1, "absent.toml", {"absent.toml"});
+}
+
+// Json objects of errors name the file and the node.
+TEST_F(OptionErrorsTest, AsJson) {
+  const std::string file = write("bad.onnx", bytes_of(in_repository("tests/fuzz/corpus/onnx/error_unknown_operator")));
+  const Outcome outcome = run(concat("inspect ", file, " --json"));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.output, testing::MatchesRegex(concat("\\{\"command\":\"inspect\"[^\n]*\"error\":\\{\"kind\":\"unsupported\",[^\n]*\"file\":\"", file,
+                                                           "\",\"node\":\"[^\n]+\"\\}\\}\n")));
+}
+
+}  // namespace
+}  // namespace temper
