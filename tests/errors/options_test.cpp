@@ -34,7 +34,8 @@ TEST_F(OptionErrorsTest, Values) {
                                     {"--memory lots", "memory"}})
     expect_no_run(2, job + words, {part});
   expect_no_run(2, model(), {"data: is missing"});
-  expect_no_run(2, concat("cnn --preprocess tff --data ", photos("photos", {"cat", "dog"})), {"'tff'", "did you mean 'tf'?"});
+  expect_no_run(2, concat("cnn --preprocess tff --data ", photos("photos", {"cat", "dog"})),
+                {"'tff'", "did you mean 'tf'?"});
 }
 
 TEST_F(OptionErrorsTest, Devices) {
@@ -44,7 +45,9 @@ TEST_F(OptionErrorsTest, Devices) {
 
 TEST_F(OptionErrorsTest, Recipes) {
   const auto tune = [&](int code, const std::string& text, const std::vector<std::string>& parts) {
-    expect_no_run(code, write("recipe.toml", concat("model = \"", model(), "\"\ndata = \"", table(), "\"\n", text)), parts);
+    expect_no_run(code,
+                  write("recipe.toml", concat("model = \"", model(), "\"\ndata = \"", table(), "\"\n", text)),
+                  parts);
   };
   tune(2, "hed = \"gap\"\n", {"recipe.toml, line 3", "\"hed\"", "did you mean \"head\"?"});
   tune(2, "epochs = \"many\"\n", {"recipe.toml, line 3", "epochs"});
@@ -54,11 +57,14 @@ TEST_F(OptionErrorsTest, Recipes) {
 
 // Json objects of errors name the file and the node.
 TEST_F(OptionErrorsTest, AsJson) {
-  const std::string file = write("bad.onnx", bytes_of(in_repository("tests/fuzz/corpus/onnx/error_unknown_operator")));
+  const std::string file =
+      write("bad.onnx", bytes_of(in_repository("tests/fuzz/corpus/onnx/error_unknown_operator")));
   const Outcome outcome = run(concat("inspect ", file, " --json"));
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.output, testing::MatchesRegex(concat("\\{\"command\":\"inspect\"[^\n]*\"error\":\\{\"kind\":\"unsupported\",[^\n]*\"file\":\"", file,
-                                                           "\",\"node\":\"[^\n]+\"\\}\\}\n")));
+  EXPECT_THAT(outcome.output,
+              testing::MatchesRegex(concat(
+                  "\\{\"command\":\"inspect\"[^\n]*\"error\":\\{\"kind\":\"unsupported\",[^\n]*\"file\":\"",
+                  file, "\",\"node\":\"[^\n]+\"\\}\\}\n")));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Where results go: places that hold something already, are full or may not be written to; losses that are no numbers.
+// Where results go: places that hold something already, are full or may not be written to; losses that are no
+// numbers.
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -51,9 +52,11 @@ TEST_F(PlaceErrorsTest, ALossThatIsNoNumber) {
 
 TEST_F(PlaceErrorsTest, ADiskThatIsFull) {
   const std::string wide = concat("tune mlp:12-4096-2 --data ", table(), " --quiet --epochs 1 --out ");
-  if (!small_disk("small", 200'000)) GTEST_SKIP() << "skipped, because a small disk cannot be mounted here: that takes root";
+  if (!small_disk("small", 200'000))
+    GTEST_SKIP() << "skipped, because a small disk cannot be mounted here: that takes root";
   expect_refusal(4, concat(wide, in("small/run")), {in("small/run/"), "No space left"});
-  expect_refusal(4, concat("convert --quiet mlp:12-9000-2 ", in("small/out.onnx")), {in("small/out.onnx"), "No space left"});
+  expect_refusal(4, concat("convert --quiet mlp:12-9000-2 ", in("small/out.onnx")),
+                 {in("small/out.onnx"), "No space left"});
   EXPECT_TRUE(fs::is_empty(in("small")));
 }
 
@@ -63,14 +66,16 @@ TEST_F(PlaceErrorsTest, AFileThatGrowsTooLarge) {
   const std::string wide = concat("tune mlp:12-4096-2 --data ", table(), " --quiet --epochs 1 --out ");
   expect_refusal(4, concat(wide, in("run")), {in("run/"), "File too large"}, limit);
   EXPECT_FALSE(fs::exists(in("run")));
-  expect_refusal(4, concat("convert --quiet mlp:12-9000-2 ", in("out.onnx")), {in("out.onnx"), "File too large"}, limit);
+  expect_refusal(4, concat("convert --quiet mlp:12-9000-2 ", in("out.onnx")),
+                 {in("out.onnx"), "File too large"}, limit);
   EXPECT_FALSE(fs::exists(in("out.onnx")));
 }
 
 TEST_F(PlaceErrorsTest, ACacheThatMayNotBeWrittenIsNoError) {
   write("file", "");
   for (const std::string& cache : {in("file/cache"), std::string("/proc/temper")}) {
-    const Outcome outcome = run(concat(job(), "--overwrite --epochs 1 --out ", in("run")), concat("export TEMPER_CACHE=", cache));
+    const Outcome outcome =
+        run(concat(job(), "--overwrite --epochs 1 --out ", in("run")), concat("export TEMPER_CACHE=", cache));
     EXPECT_EQ(outcome.code, 0) << outcome.errors;
     EXPECT_EQ(outcome.errors, "");
   }

@@ -21,7 +21,8 @@ std::string ErrorsTest::bytes_of(const fs::path& file) {
 
 std::string ErrorsTest::cut(const std::string& name, const fs::path& whole, double share) const {
   const std::string bytes = bytes_of(whole);
-  return write(name, std::string_view(bytes).substr(0, static_cast<size_t>(share * static_cast<double>(bytes.size()))));
+  return write(name, std::string_view(bytes).substr(
+                         0, static_cast<size_t>(share * static_cast<double>(bytes.size()))));
 }
 
 std::string ErrorsTest::bmp(int side, unsigned char colour) {
@@ -34,14 +35,16 @@ std::string ErrorsTest::bmp(int side, unsigned char colour) {
   std::string pixels;
   for (int i = 0; i < side; ++i) pixels += row;
   const int size = static_cast<int>(pixels.size());
-  return concat("BM", number(54 + size, 4), number(0, 4), number(54, 4), number(40, 4), number(side, 4), number(side, 4),
-                number(1, 2), number(24, 2), number(0, 4), number(size, 4), number(0, 16), pixels);
+  return concat("BM", number(54 + size, 4), number(0, 4), number(54, 4), number(40, 4), number(side, 4),
+                number(side, 4), number(1, 2), number(24, 2), number(0, 4), number(size, 4), number(0, 16),
+                pixels);
 }
 
 std::string ErrorsTest::photos(const std::string& folder, const std::vector<std::string>& names) const {
   for (size_t i = 0; i < names.size(); ++i) {
     for (const int each : {0, 1})
-      write(concat(folder, "/", names[i], "/", each, ".bmp"), bmp(32, static_cast<unsigned char>(100 * i + 10)));
+      write(concat(folder, "/", names[i], "/", each, ".bmp"),
+            bmp(32, static_cast<unsigned char>(100 * i + 10)));
   }
   return in(folder);
 }
@@ -64,8 +67,9 @@ std::string ErrorsTest::table() const {
 
 Outcome ErrorsTest::run(const std::string& words, const std::string& before) const {
   const std::string errors = in("stderr.txt");
-  const std::string command = concat("cd ", folder_.path().string(), " && export TEMPER_CACHE=off && ", before, " && ",
-                                     TEMPER_PROGRAM, " ", words, " 2>", errors, " </dev/null");
+  const std::string command =
+      concat("cd ", folder_.path().string(), " && export TEMPER_CACHE=off && ", before, " && ",
+             TEMPER_PROGRAM, " ", words, " 2>", errors, " </dev/null");
   Outcome outcome;
   FILE* pipe = popen(command.c_str(), "r");
   if (!pipe) return outcome;
@@ -87,7 +91,8 @@ void ErrorsTest::expect_refusal(int code, const std::string& words, const std::v
   EXPECT_EQ(outcome.output, "") << words;
 }
 
-void ErrorsTest::expect_no_run(int code, const std::string& words, const std::vector<std::string>& parts) const {
+void ErrorsTest::expect_no_run(int code, const std::string& words,
+                               const std::vector<std::string>& parts) const {
   expect_refusal(code, concat("tune ", words, " --quiet --out ", in("made/run")), parts);
   EXPECT_FALSE(fs::exists(in("made"))) << words;
 }

@@ -18,7 +18,9 @@ struct Outcome {
 class ErrorsTest : public testing::Test {
  protected:
   std::string in(const std::string& name) const { return (folder_.path() / name).string(); }
-  std::string write(const std::string& name, std::string_view bytes) const { return folder_.write(name, bytes); }
+  std::string write(const std::string& name, std::string_view bytes) const {
+    return folder_.write(name, bytes);
+  }
   std::string cut(const std::string& name, const std::filesystem::path& whole, double share) const;
   static std::string bytes_of(const std::filesystem::path& file);
 
@@ -31,7 +33,8 @@ class ErrorsTest : public testing::Test {
   // Runs `temper WORDS` by a shell that does `before` first.
   Outcome run(const std::string& words, const std::string& before = "true") const;
 
-  // It ends with `code`, says one line on standard error, which holds `parts`, and nothing on standard output.
+  // It ends with `code`, says one line on standard error, which holds `parts`, and nothing on standard
+  // output.
   void expect_refusal(int code, const std::string& words, const std::vector<std::string>& parts,
                       const std::string& before = "true") const;
   // Also, tune leaves nothing of its run.
