@@ -49,10 +49,6 @@ struct ModelOptions {
   int64_t memory_bytes() const;
 };
 
-// The first of `names` ("cpu,cuda:0") that answers; "auto" or empty: TEMPER_DEVICE, else cpu.
-Device& choose_device(std::string_view names);
-int choose_threads(int64_t threads);  // 0: TEMPER_THREADS, else all that this process may use
-
 // Prints `result` if --json, then checks --min and --max: 0, or 3 if a target was missed.
 int finish(const Common& common, const Json& result);
 

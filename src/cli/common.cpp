@@ -1,13 +1,10 @@
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 
 #include "base/text.h"
-#include "base/threads.h"
 #include "base/version.h"
 #include "cli/command.h"
 #include "report/table.h"
-#include "runtime/registry.h"
 #include "temper/error.h"
 
 namespace temper::cli {
@@ -41,34 +38,6 @@ void ModelOptions::declare(Arguments& arguments) {
 }
 
 int64_t ModelOptions::memory_bytes() const { return memory.empty() ? 0 : parse_bytes("memory", memory); }
-
-Device& choose_device(std::string_view names) {
-  if (names.empty() || names == "auto") {
-    const char* fromenv = std::getenv("TEMPER_DEVICE");
-    names = fromenv && *fromenv ? fromenv : "cpu";
-  }
-  const std::vector<std::string_view> list = split(names, ',');
-  for (size_t i = 0; i < list.size(); ++i) {
-    try {
-      return open_device(list[i] == "auto" ? "cpu" : list[i]);
-    } catch (const Error& error) {
-      if (i + 1 == list.size() || error.kind() != ErrorKind::device) throw;
-    }
-  }
-  throw Error(ErrorKind::invalid, "--device: no device named");
-}
-
-int choose_threads(int64_t threads) {
-  if (threads < 0 || threads > 4096)
-    throw Error(ErrorKind::invalid, concat("--threads: expected 0 to 4096, found ", threads));
-  if (threads == 0) {
-    const char* fromenv = std::getenv("TEMPER_THREADS");
-    if (fromenv && *fromenv && (!parse_number(fromenv, threads) || threads < 1))
-      throw Error(ErrorKind::invalid,
-                  concat("TEMPER_THREADS: expected a number of threads, found '", fromenv, "'"));
-  }
-  return threads > 0 ? static_cast<int>(threads) : available_threads();
-}
 
 static bool met(const std::string& target, const Json& result, bool least) {
   const size_t equals = target.find('=');

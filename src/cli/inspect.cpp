@@ -13,6 +13,7 @@
 #include "target/cost.h"
 #include "temper/error.h"
 #include "train/bench_step.h"
+#include "train/machine.h"
 #include "train/open_model.h"
 
 namespace temper::cli {

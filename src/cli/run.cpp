@@ -9,6 +9,7 @@
 #include "place/inference.h"
 #include "temper/error.h"
 #include "tensor/print.h"
+#include "train/machine.h"
 #include "train/open_model.h"
 
 namespace temper::cli {

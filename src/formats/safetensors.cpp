@@ -13,6 +13,7 @@
 namespace temper {
 
 static constexpr uint64_t kMaxHeader = 100'000'000;  // bytes, as the reference implementation has it
+static constexpr size_t kAlignment = 64;             // of the first byte after the header
 
 struct DTypeName {
   DType dtype;
@@ -172,6 +173,24 @@ static std::string_view name_of(DType dtype, const std::string& tensor, const st
        ", which safetensors cannot hold");
 }
 
+std::string safetensors_header(const std::vector<std::pair<std::string, Type>>& tensors,
+                               const std::map<std::string, std::string>& metadata, const std::string& path) {
+  Json header = Json::object();
+  for (const auto& [key, value] : metadata) header["__metadata__"][key] = value;
+  int64_t at = 0;
+  for (const auto& [name, type] : tensors) {
+    Json& described = header[name];
+    described["dtype"] = name_of(type.dtype, name, path);
+    described["shape"] = type.shape.sizes();
+    described["data_offsets"] = std::vector<int64_t>{at, at + byte_size(type)};
+    at += byte_size(type);
+  }
+  std::string text = header.dump();
+  while ((sizeof(uint64_t) + text.size()) % kAlignment != 0) text += ' ';
+  const uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
+}
+
 void write_safetensors_file(const Safetensors& content, const std::string& path) {
   // Wide elements first: every tensor is then aligned to its element size.
   std::vector<const std::pair<const std::string, Tensor>*> order;
@@ -179,23 +198,10 @@ void write_safetensors_file(const Safetensors& content, const std::string& path)
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return bit_width(a->second.dtype()) > bit_width(b->second.dtype());
   });
-  Json header = Json::object();
-  for (const auto& [key, value] : content.metadata) header["__metadata__"][key] = value;
-  int64_t at = 0;
-  for (const auto* entry : order) {
-    const Tensor& tensor = entry->second;
-    Json& described = header[entry->first];
-    described["dtype"] = name_of(tensor.dtype(), entry->first, path);
-    described["shape"] = tensor.shape().sizes();
-    described["data_offsets"] = std::vector<int64_t>{at, at + tensor.bytes()};
-    at += tensor.bytes();
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  const uint64_t header_bytes = text.size();
+  std::vector<std::pair<std::string, Type>> types;
+  for (const auto* entry : order) types.emplace_back(entry->first, entry->second.type());
   FileWriter writer(path);
-  writer.write(std::as_bytes(std::span(&header_bytes, 1)));
-  writer.write(text);
+  writer.write(safetensors_header(types, content.metadata, path));
   for (const auto* entry : order)
     writer.write({entry->second.data(), static_cast<size_t>(entry->second.bytes())});
   writer.commit();

@@ -2,6 +2,8 @@
 // The safetensors format: named tensors and string metadata, no graph.
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "formats/format.h"
 
@@ -16,6 +18,11 @@ struct Safetensors {
 Safetensors read_safetensors_file(const std::string& path);
 // Equal content gives equal bytes. Error unsupported for element types that the format lacks.
 void write_safetensors_file(const Safetensors& content, const std::string& path);
+
+// What stands before the tensors' bytes, which follow one another in this order: the header's length and the
+// header, padded so that the bytes begin at a multiple of 64. Error unsupported as above.
+std::string safetensors_header(const std::vector<std::pair<std::string, Type>>& tensors,
+                               const std::map<std::string, std::string>& metadata, const std::string& path);
 
 Model read_safetensors(const std::string& path, const ReadOptions& options);  // parameters alone
 void write_safetensors(const Model& model, const std::string& path, const WriteOptions& options);

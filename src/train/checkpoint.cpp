@@ -4,8 +4,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "formats/safetensors.h"
 #include "temper/error.h"
-#include "train/tensor_file.h"
 
 namespace temper {
 namespace {
@@ -64,11 +64,11 @@ RunProgress progress_from(const Json& json) {
 }  // namespace
 
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
-  write_tensor_file(path, {checkpoint.state, {{"run", to_json(checkpoint.progress).dump()}}});
+  write_safetensors_file({checkpoint.state, {{"run", to_json(checkpoint.progress).dump()}}}, path);
 }
 
 Checkpoint read_checkpoint(const std::string& path) {
-  TensorFile file = read_tensor_file(path);
+  Safetensors file = read_safetensors_file(path);
   const auto run = file.metadata.find("run");
   if (run == file.metadata.end())
     throw Error(ErrorKind::corrupt, concat(path, ": holds no state of a run")).in_file(path);

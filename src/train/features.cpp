@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "formats/safetensors.h"
 #include "train/interrupt.h"
 #include "train/setup.h"
 #include "train/tensor_file.h"
@@ -71,7 +72,7 @@ RowLayout layout_of(const FeatureOptions& options, const Dataset& dataset, const
 
 // Rows that a cache file holds, or nothing if it is of another kind.
 std::optional<Rows> rows_of_file(const std::string& path, const RowLayout& layout, int64_t count) {
-  TensorFile file = read_tensor_file(path);
+  Safetensors file = read_safetensors_file(path);
   Rows rows{.inputs = layout.inputs, .tensors = {}, .pixel_values = {}, .samples = {}};
   for (size_t i = 0; i < layout.inputs.size(); ++i) {
     const Tensor& tensor = file.tensors[layout.inputs[i]];

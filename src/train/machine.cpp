@@ -26,6 +26,8 @@ Device& choose_device(std::string_view names) {
 }
 
 int choose_threads(int64_t threads) {
+  if (threads < 0 || threads > 4096)
+    throw Error(ErrorKind::invalid, concat("--threads: expected 0 to 4096, found ", threads));
   if (threads == 0) {
     const char* variable = std::getenv("TEMPER_THREADS");
     if (variable && *variable && (!parse_number(variable, threads) || threads < 1 || threads > 4096)) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "formats/safetensors.h"
 #include "support/expect_error.h"
 #include "train/tensor_file.h"
 #include "unit/train/run.h"
@@ -74,9 +75,9 @@ TEST(Checkpoint, RefusesWhatIsDamaged) {
     const std::string part = folder.write("part.ckpt", whole.substr(0, size));
     EXPECT_THROW(read_checkpoint(part), Error) << size << " of " << whole.size() << " bytes";
   }
-  expect_error(ErrorKind::corrupt, "last.ckpt: the header is not all there",
+  expect_error(ErrorKind::corrupt, "last.ckpt: a file of 3 bytes has no safetensors header",
                [&] { read_checkpoint(folder.write("last.ckpt", "abc")); });
-  write_tensor_file(path, {});
+  write_safetensors_file({}, path);
   expect_error(ErrorKind::corrupt, "holds no state of a run", [&] { read_checkpoint(path); });
   expect_error(ErrorKind::not_found, "absent.ckpt",
                [&] { read_checkpoint((folder.path() / "absent.ckpt").string()); });
@@ -97,7 +98,7 @@ TEST(TensorFile, IsThereWholeOrNotAtAll) {
     file.tensor("n").mutable_values<int64_t>()[1] = -1;
     file.commit();
   }
-  const TensorFile read = read_tensor_file(path);
+  const Safetensors read = read_safetensors_file(path);
   EXPECT_EQ(read.tensors.at("a").values<float>()[5], 2.5f);
   EXPECT_EQ(read.tensors.at("n").values<int64_t>()[1], -1);
   EXPECT_EQ(read.metadata.at("k"), "v");
