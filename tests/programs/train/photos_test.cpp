@@ -160,7 +160,7 @@ TEST_F(PhotosTest, TheTunedModelNamesItsClasses) {
   Predictor predictor(options, events);
   std::vector<std::string> files = picture_files((folder_.path() / "photos" / "test").string());
   ASSERT_EQ(files.size(), 6u);
-  files.push_back("absent.jpg");
+  files.emplace_back("absent.jpg");
   const std::vector<Prediction> predictions = predictor.predict(files);
   double right = 0;
   for (size_t i = 0; i < 6; ++i) {

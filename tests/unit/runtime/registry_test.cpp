@@ -11,7 +11,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::Property;
 using testing::ThrowsMessage;
 
 Claim no_exponentials(const TargetFacts&, const Graph&, const Node& node) {

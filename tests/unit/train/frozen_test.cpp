@@ -14,8 +14,6 @@
 namespace temper {
 namespace {
 
-using testing::ElementsAre;
-
 // input[N, 3, 8, 8] -> conv, norm, relu -> conv, norm, relu -> gap -> dropout -> dense 4
 Model backbone() {
   Model model;

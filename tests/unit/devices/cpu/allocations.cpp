@@ -43,10 +43,12 @@ constexpr bool kHooked = false;
 #else
 constexpr bool kHooked = true;
 extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier): the C library's own allocator has these names
 void* __libc_malloc(size_t);
 void* __libc_calloc(size_t, size_t);
 void* __libc_realloc(void*, size_t);
 void* __libc_memalign(size_t, size_t);
+// NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(size_t bytes) { return note(), __libc_malloc(bytes); }
 void* calloc(size_t n, size_t bytes) { return note(), __libc_calloc(n, bytes); }
