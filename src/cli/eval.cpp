@@ -46,7 +46,7 @@ int eval(const std::vector<std::string>& words) {
   Common common;
   std::string out;
   model.declare(arguments);
-  arguments.option("data", options.data, "D", "class folders, IDX files, .csv or .jsonl");
+  arguments.option("data", options.data, "D", "class folders, IDX files, .csv, .csv.gz or .npy");
   arguments.option("val", options.val, "D", "validation data");
   arguments.option("test", options.test, "D", "test data");
   arguments.option("split", options.split, "test|val|train|all",

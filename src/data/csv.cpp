@@ -4,9 +4,11 @@
 #include <cctype>
 #include <cmath>
 #include <optional>
+#include <span>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "data/gzip.h"
 
 namespace temper {
 namespace {
@@ -125,6 +127,12 @@ double Csv::number(size_t row, size_t column) const {
 }
 
 Csv parse_csv(std::string_view text) {
+  constexpr int64_t kMostExpanded = 1032;  // times; gzip reaches no more
+  std::string unpacked;
+  if (const auto bytes = std::as_bytes(std::span(text)); is_gzip(bytes)) {
+    unpacked = gunzip(bytes, kMostExpanded * static_cast<int64_t>(bytes.size()));
+    text = unpacked;
+  }
   Reader reader(text);
   std::optional<Row> first = reader.next();
   if (!first) throw Error(ErrorKind::invalid, "an empty table, expected rows of fields separated by commas");

@@ -32,8 +32,8 @@ class Csv {
 };
 
 // The separator is the one that the first line has most of. The first line is a header if a field of it but
-// the last is neither a number nor empty, or all are text and some below are numbers. Error invalid naming
-// the line.
+// the last is neither a number nor empty, or all are text and some below are numbers. Text may be compressed
+// with gzip. Error invalid naming the line.
 Csv parse_csv(std::string_view text);
 Csv read_csv(const std::string& path);  // errors name the file
 

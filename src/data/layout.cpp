@@ -87,9 +87,9 @@ Layout layout_of_folder(const fs::path& folder) {
             part_of(first_file(folder, {"x_val.npy", "X_val.npy", "val_images.npy"}), arrays_part),
             part_of(first_file(folder, {"x_test.npy", "X_test.npy", "test_images.npy"}), arrays_part)};
   if (layout.train || layout.val || layout.test) return layout;
-  layout = {part_of(first_file(folder, {"train.csv"}), table),
-            part_of(first_file(folder, {"val.csv"}), table),
-            part_of(first_file(folder, {"test.csv"}), table)};
+  layout = {part_of(first_file(folder, {"train.csv", "train.csv.gz"}), table),
+            part_of(first_file(folder, {"val.csv", "val.csv.gz"}), table),
+            part_of(first_file(folder, {"test.csv", "test.csv.gz"}), table)};
   if (layout.train || layout.val || layout.test) return layout;
   return {Part{Part::folder, folder.native(), ""}, {}, {}, 0.1};
 }
@@ -102,11 +102,12 @@ Layout look(const std::string& path) {
   }
   if (fs::is_directory(path)) return layout_of_folder(path);
   const std::string name = fs::path(path).filename().native();
-  if (name.ends_with(".csv")) return {Part{Part::table, path, ""}, {}, {}, 0.1};
+  if (name.ends_with(".csv") || name.ends_with(".csv.gz")) return {Part{Part::table, path, ""}, {}, {}, 0.1};
   if (name.ends_with(".npy")) return {arrays_part(path), {}, {}};
   if (name.find("idx") != std::string::npos) return {idx_part(path), {}, {}};
-  throw Error(ErrorKind::unsupported,
-              concat(path, ": expected a folder of class folders, IDX files, a .csv or a .npy file"))
+  throw Error(
+      ErrorKind::unsupported,
+      concat(path, ": expected a folder of class folders, IDX files, a .csv, a .csv.gz or a .npy file"))
       .in_file(path);
 }
 

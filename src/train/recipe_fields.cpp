@@ -13,7 +13,7 @@ const Field kFields[] = {
     {"preprocess", &Recipe::preprocess, "STEPS",
      "how a picture becomes the input: torch, tf, caffe, raw or steps", Field::resolved},
     {"labels", &Recipe::labels, "FILE", "names of the model's classes, one a line"},
-    {"data", &Recipe::data, "D", "class folders, IDX files, .csv or .jsonl"},
+    {"data", &Recipe::data, "D", "class folders, IDX files, .csv, .csv.gz or .npy"},
     {"val", &Recipe::val, "D", "validation data (default: val/ below the data)"},
     {"test", &Recipe::test, "D", "test data (default: test/ below the data)"},
     {"val-split", &Recipe::val_split, "F", "share of the training data held back for validation"},

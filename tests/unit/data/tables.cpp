@@ -92,6 +92,7 @@ TEST(Csv, FindsSeparatorAndHeader) {
   EXPECT_FALSE(parse_csv("1\t2\tcat\n3\t4\tdog").has_header());
   EXPECT_TRUE(parse_csv("x,y\n1,2").has_header());
   EXPECT_EQ(parse_csv("1,\"a\nb\",3\n4,5,6").at(0, 1), "a\nb");
+  EXPECT_EQ(parse_csv(gzip("x,y\n1,2")).number(0, 1), 2);
 }
 
 TEST(Csv, RefusesByLine) {
@@ -103,6 +104,9 @@ TEST(Csv, RefusesByLine) {
   refuses("a,b\n1,2\n1,2,3\n", "line 3 has 3 fields, the first line has 2");
   refuses("a,b\n1,\"2\n", "line 2: the quote that opens a field is never closed");
   refuses("a,b\n1,\"2\"3\n", "line 2: text follows the closing quote");
+  const std::string packed = gzip("x,y\n1,2");
+  expect_error(ErrorKind::corrupt, "gzip: the compressed data end early",
+               [&] { parse_csv(packed.substr(0, packed.size() - 9)); });
   const Csv csv = parse_csv("a,b\n1,x\n");
   expect_error(ErrorKind::invalid, "line 2, column 'b': expected a number, found 'x'",
                [&] { csv.number(0, 1); });
