@@ -72,6 +72,8 @@ PreprocessStep parse_step(std::string_view text) {
     std::vector<std::string> names = {"torch", "tf", "caffe", "raw"};
     for (const StepName& step : kSteps) names.emplace_back(step.name);
     const std::string near = closest(name, names);
+    if (!near.empty() && near == name)
+      refuse(text, "a preset stands alone, with no steps before or after it");
     refuse(text,
            near.empty()
                ? concat("unknown; the steps are size:HxW, short:N, crop:N, gray, bgr, unit, mean:A/B/C, "

@@ -15,7 +15,7 @@ case $1 in
   mobilenet_v2) photos=$photos/test && set -- mobilenet_v2 --val-split 0 --batch 16 --augment flip --epochs 1 --optimizer sgd --momentum 0.9 --lr 1e-2 ;;
   resnet20)
     [ -f "$resnet20" ] || { echo "skipped, because $resnet20 is absent"; exit 0; }
-    set -- "$resnet20" --preprocess size:32x32,torch --head gap,dense --trainable all --augment flip --epochs 2 --optimizer sgd --momentum 0.9 --lr 1e-2
+    set -- "$resnet20" --preprocess size:32x32,unit,mean:0.5,std:0.25 --head gap,dense --trainable all --augment flip --epochs 1 --optimizer sgd --momentum 0.9 --lr 1e-2
     ;;
 esac
 scratch=$(mktemp -d)

@@ -45,6 +45,7 @@ TEST(Preprocess, RefusesByName) {
   refuses("", "step '': unknown; the steps are");
   refuses("grey", "did you mean 'gray'");
   refuses("torhc", "did you mean 'torch'");
+  refuses("size:8x8,torch", "a preset stands alone");
   refuses("size:224", "expected HEIGHTxWIDTH");
   refuses("short:8x8", "expected one size");
   refuses("size:0x3", "from 1 to 16384, found '0'");
