@@ -36,8 +36,8 @@ std::string ErrorsTest::bmp(int side, unsigned char colour) {
   for (int i = 0; i < side; ++i) pixels += row;
   const int size = static_cast<int>(pixels.size());
   return concat("BM", number(54 + size, 4), number(0, 4), number(54, 4), number(40, 4), number(side, 4),
-                number(side, 4), number(1, 2), number(24, 2), number(0, 4), number(size, 4), number(0, 16),
-                pixels);
+                number(side, 4), number(1, 2), number(24, 2), number(0, 4), number(size, 4),
+                std::string(16, 0), pixels);
 }
 
 std::string ErrorsTest::photos(const std::string& folder, const std::vector<std::string>& names) const {
