@@ -50,7 +50,9 @@ std::string ErrorsTest::photos(const std::string& folder, const std::vector<std:
 }
 
 std::string ErrorsTest::model() const {
-  if (!fs::exists(in("model.onnx"))) EXPECT_EQ(run(concat("convert mlp:12-4-2 ", in("model.onnx"))).code, 0);
+  if (!fs::exists(in("model.onnx"))) {
+    EXPECT_EQ(run(concat("convert mlp:12-4-2 ", in("model.onnx"))).code, 0);
+  }
   return in("model.onnx");
 }
 

@@ -60,8 +60,9 @@ TEST_F(FileTest, ErrorsNameThePathAndTheKind) {
   EXPECT_EQ(kind([&] { MappedFile file(absent); }, absent), ErrorKind::not_found);
   EXPECT_EQ(kind([&] { MappedFile file(folder_path); }, folder_path), ErrorKind::invalid);
   EXPECT_EQ(kind([&] { write_file(nowhere, "x"); }, nowhere), ErrorKind::not_found);
-  if (std::filesystem::exists("/dev/full"))
+  if (std::filesystem::exists("/dev/full")) {
     EXPECT_EQ(kind([] { MappedFile file("/dev/full"); }, "/dev/full"), ErrorKind::invalid);
+  }
 }
 
 TEST_F(FileTest, DevicesAreWrittenDirectly) {

@@ -23,7 +23,7 @@ bool inside_onednn() {
   return false;
 }
 
-void note() {
+[[maybe_unused]] void note() {
   if (!counting || looking) return;
   looking = true;
   if (!inside_onednn()) ++count;
