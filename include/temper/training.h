@@ -20,7 +20,7 @@ class TEMPER_API Data {
   // split: "train", "val", "test". Error not_found or invalid naming what is absent.
   static Data open(const std::string& path, std::string_view split = "train");
   // inputs: f32 [samples, ...]; labels: i64 [samples], or f32 [samples, values]
-  static Data of(Tensor inputs, Tensor labels);
+  static Data of(const Tensor& inputs, const Tensor& labels);
   ~Data();
   Data(Data&&) noexcept;
   Data& operator=(Data&&) noexcept;

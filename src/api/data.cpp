@@ -57,7 +57,7 @@ Data Data::open(const std::string& path, std::string_view split) {
   return Data(std::make_unique<Body>(Body{std::move(**chosen)}));
 }
 
-Data Data::of(Tensor inputs, Tensor labels) {
+Data Data::of(const Tensor& inputs, const Tensor& labels) {
   const bool fits =
       !inputs.empty() && !labels.empty() && inputs.dtype() == DType::f32 && inputs.shape().rank() >= 1 &&
       labels.shape().rank() >= 1 && labels.shape().rank() <= 2 &&
@@ -69,7 +69,7 @@ Data Data::of(Tensor inputs, Tensor labels) {
   auto body = std::make_unique<Body>();
   Dataset& dataset = body->dataset;
   const int64_t samples = inputs.shape().size(0);
-  dataset.source = std::make_shared<TensorSource>(std::move(inputs));
+  dataset.source = std::make_shared<TensorSource>(inputs);
   for (int64_t row = 0; row < samples; ++row) dataset.rows.push_back(row);
   if (labels.dtype() == DType::i64) {
     dataset.labels = to_int64s(labels);
