@@ -186,8 +186,10 @@ Results pad_by(Call& c, const Ints& pads, const std::vector<int>& axes, Value fi
     const auto axis = static_cast<size_t>(axes[i]);
     low[axis] = pads[i];
     high[axis] = pads[axes.size() + i];
-    c.expect(std::abs(low[axis]) < (int64_t{1} << 40) && std::abs(high[axis]) < (int64_t{1} << 40),
-             "pads are too large");
+    for (const int64_t pad : {low[axis], high[axis]}) {
+      constexpr int64_t kLimit = int64_t{1} << 40;
+      c.expect(-kLimit < pad && pad < kLimit, "pads are too large");
+    }
   }
   if (mode != "constant") {
     for (size_t i = 0; i < rank; ++i) x = pad_axis(c, x, static_cast<int>(i), low[i], high[i], mode);
