@@ -161,9 +161,10 @@ Results scatter_nd(Call& c) {
 Results one_hot(Call& c) {
   Value indices = c.in(0);
   const Value values = c.in(2);
-  const int64_t depth = static_cast<int64_t>(c.real(1));
+  const double given = c.real(1);
   const int axis = c.axis(c.integer("axis", -1), c.rank(0) + 1);
-  c.expect(depth >= 0 && depth < (int64_t{1} << 40), "depth is ", depth);
+  c.expect(given >= 0 && given < 0x1p40, "depth is ", given);
+  const auto depth = static_cast<int64_t>(given);
   c.expect(c.b.shape(values) == Shape{2}, "values have shape ", to_string(c.b.shape(values)),
            ", expected [2]");
   indices = ops::convert(c.b, indices, DType::i64);
