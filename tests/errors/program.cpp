@@ -1,10 +1,6 @@
 #include "errors/program.h"
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 
@@ -68,19 +64,9 @@ std::string ErrorsTest::table() const {
 }
 
 Outcome ErrorsTest::run(const std::string& words, const std::string& before) const {
-  const std::string errors = in("stderr.txt");
-  const std::string command =
-      concat("cd ", folder_.path().string(), " && export TEMPER_CACHE=off && ", before, " && ",
-             TEMPER_PROGRAM, " ", words, " 2>", errors, " </dev/null");
-  Outcome outcome;
-  FILE* pipe = popen(command.c_str(), "r");
-  if (!pipe) return outcome;
-  char part[4096];
-  for (size_t size = 0; (size = fread(part, 1, sizeof part, pipe)) > 0;) outcome.output.append(part, size);
-  const int status = pclose(pipe);
-  if (WIFEXITED(status)) outcome.code = WEXITSTATUS(status);
-  outcome.errors = bytes_of(errors);
-  return outcome;
+  return run_shell(concat("cd ", folder_.path().string(), " && export TEMPER_CACHE=off && ", before, " && ",
+                          TEMPER_PROGRAM, " ", words),
+                   in("stderr.txt"));
 }
 
 void ErrorsTest::expect_refusal(int code, const std::string& words, const std::vector<std::string>& parts,

@@ -6,14 +6,10 @@
 #include <vector>
 
 #include "support/data.h"
+#include "support/program.h"
 #include "support/temporary_folder.h"
 
 namespace temper {
-
-struct Outcome {
-  int code = -1;  // the exit code; -1 if a signal ended it
-  std::string output, errors;
-};
 
 class ErrorsTest : public testing::Test {
  protected:

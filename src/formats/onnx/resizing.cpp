@@ -25,7 +25,9 @@ void set_scales(Call& c, const Target& target, const Shape& shape, ops::Resize& 
     if (scale == 1) continue;
     if (!dim.is_static()) c.unsupported("scales the free dimension ", to_string(dim));
     resize.scales[at] = scale;
-    resize.sizes[at] = static_cast<int64_t>(std::floor(static_cast<double>(dim.size()) * scale));
+    const double size = std::floor(static_cast<double>(dim.size()) * scale);
+    c.expect(size < 0x1p40, "a size is ", size);
+    resize.sizes[at] = static_cast<int64_t>(size);
   }
 }
 

@@ -2,14 +2,13 @@
 #include "base/json.h"
 
 #include <gmock/gmock.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 
 #include "base/text.h"
 #include "support/data.h"
+#include "support/program.h"
 #include "support/temporary_folder.h"
 
 namespace temper {
@@ -18,12 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::IsSupersetOf;
-
-struct Outcome {
-  int code = -1;
-  std::string output;
-  Json json() const { return Json::parse(output); }
-};
 
 std::vector<std::string> keys(const Json& json) {
   std::vector<std::string> names;
@@ -35,18 +28,8 @@ class CommandLineTest : public testing::Test {
  protected:
   std::string in(const std::string& name) const { return (folder_.path() / name).string(); }
 
-  // Standard output and exit code; what goes to standard error is in stderr.txt.
   Outcome temper(const std::string& words) const {
-    const std::string command =
-        concat("TEMPER_CACHE=off ", TEMPER_PROGRAM, " ", words, " 2>", in("stderr.txt"));
-    Outcome outcome;
-    FILE* pipe = popen(command.c_str(), "r");
-    if (!pipe) return outcome;
-    char part[4096];
-    for (size_t size = 0; (size = fread(part, 1, sizeof part, pipe)) > 0;) outcome.output.append(part, size);
-    const int status = pclose(pipe);
-    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return outcome;
+    return run_shell(concat("TEMPER_CACHE=off ", TEMPER_PROGRAM, " ", words), in("stderr.txt"));
   }
   Outcome tune(const std::string& words) const {
     return temper(concat("tune mlp:784-16-10 --data ", shipped_data("mnist").string(),
@@ -64,7 +47,7 @@ TEST_F(CommandLineTest, ResultOfTune) {
   const Outcome outcome = tune("--val-split 0.1");
   ASSERT_EQ(outcome.code, 0) << stderr_text();
   EXPECT_EQ(std::ranges::count(outcome.output, '\n'), 1);
-  const Json json = outcome.json();
+  const Json json = Json::parse(outcome.output);
   EXPECT_THAT(keys(json),
               IsSupersetOf({"command", "version", "schema", "status", "device", "precision", "threads",
                             "seed", "epochs", "best_epoch", "train", "val", "test", "parameters", "seconds",
@@ -92,8 +75,8 @@ TEST_F(CommandLineTest, ResultOfTune) {
 
 TEST_F(CommandLineTest, ResultsOfEvalPredictAndBench) {
   ASSERT_EQ(tune("").code, 0) << stderr_text();
-  const Json eval =
-      temper(concat("eval ", in("run"), " --data ", shipped_data("mnist").string(), " --json")).json();
+  const Json eval = Json::parse(
+      temper(concat("eval ", in("run"), " --data ", shipped_data("mnist").string(), " --json")).output);
   EXPECT_THAT(keys(eval), IsSupersetOf({"command", "version", "schema", "split", "samples", "loss",
                                         "accuracy", "top5", "classes", "confusion", "seconds"}));
   ASSERT_EQ(eval.at("classes").items().size(), 10u);
@@ -125,8 +108,9 @@ TEST_F(CommandLineTest, ResultsOfEvalPredictAndBench) {
       "command", "version",     "schema",        "device", "precision",
       "batch",   "threads",     "median_ms",     "p99_ms", "samples_per_second",
       "gflops",  "peak_gflops", "peak_rss_bytes"};
-  EXPECT_THAT(keys(temper("bench mlp:784-16-10 --iterations 3 --json").json()), IsSupersetOf(measured));
-  const Json step = temper("bench mlp:784-16-10 --train --batch 8 --iterations 3 --json").json();
+  const Json run = Json::parse(temper("bench mlp:784-16-10 --iterations 3 --json").output);
+  EXPECT_THAT(keys(run), IsSupersetOf(measured));
+  const Json step = Json::parse(temper("bench mlp:784-16-10 --train --batch 8 --iterations 3 --json").output);
   EXPECT_THAT(keys(step), IsSupersetOf(measured));
   EXPECT_THAT(keys(step), IsSupersetOf({"steps", "seconds", "loss_first", "loss_last"}));
 }
