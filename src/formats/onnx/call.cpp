@@ -1,6 +1,7 @@
 #include "formats/onnx/call.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace temper::onnx {
 
@@ -159,7 +160,12 @@ std::vector<int> Call::axes(const Ints& axes, int rank) const {
   return {result.begin(), result.end()};
 }
 
-Value splat(Call& c, Value like, double value) { return ops::full(c.b, c.b.type(like), value); }
+Value splat(Call& c, Value like, double value) {
+  const Type& type = c.b.type(like);
+  c.expect(is_float(type.dtype) || (std::trunc(value) == value && std::abs(value) < 0x1p63),
+           to_string(type.dtype), " cannot hold ", value);
+  return ops::full(c.b, type, value);
+}
 
 Value reshape_to(Call& c, Value x, std::vector<Dim> dims) {
   Shape shape(std::move(dims));

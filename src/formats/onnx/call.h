@@ -120,7 +120,8 @@ const Row* find_row(std::string_view name, int64_t opset);  // null if there is 
 bool known_operator(std::string_view name);                 // at any opset
 
 // Small idioms
-Value splat(Call& c, Value like, double value);                     // the type of `like`, filled
+Value splat(Call& c, Value like,
+            double value);  // the type of `like`, filled; Error invalid if it is too narrow
 Value reshape_to(Call& c, Value x, std::vector<Dim> dims);          // Error invalid if the products differ
 Dim product(const Call& c, std::span<const Dim> dims);              // Error unsupported with two symbols
 Value broadcast(Call& c, Value x, const Shape& shape);              // Error invalid if it does not fit

@@ -46,7 +46,8 @@ static void round_up(Call& c, Window& window, size_t i, const Dim& dim) {
 
 Window read_window(Call& c, const Shape& x, Ints kernel, bool rounds) {
   const size_t axes = kernel.size();
-  c.expect(x.rank() == static_cast<int>(axes) + 2, to_string(x), " with a kernel of ", axes, " axes");
+  c.expect(axes > 0 && x.rank() == static_cast<int>(axes) + 2, to_string(x), " with a kernel of ", axes,
+           " axes");
   Window window;
   for (const int64_t size : kernel) c.expect(size > 0 && size < (int64_t{1} << 31), "kernel size ", size);
   window.kernel = std::move(kernel);
