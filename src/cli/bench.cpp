@@ -137,7 +137,7 @@ Json bench_step(const Bench& b) {
 }
 
 Json bench_inference(const Bench& b) {
-  Inference inference(b.device, b.model, {.compile = b.compile});
+  Inference inference(b.device, b.model, {.compile = b.compile, .precision = b.step.precision});
   const SymbolSizes sizes = sizes_for(inference, b.batch);
   Inference::Prepared& prepared = inference.prepare(sizes);
   const Program& program = prepared.executable->program();
@@ -181,6 +181,7 @@ int bench(const std::vector<std::string>& words) {
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory_bytes();
   step.batch = batch;
+  step.precision = choose_precision("precision", options.precision, "bench");
   step.seed = static_cast<uint64_t>(options.seed);
   const Model model = open_model({options.model, options.weights, options.shape, options.preprocess,
                                   options.labels, static_cast<uint64_t>(options.seed)},

@@ -32,7 +32,8 @@ void ModelOptions::declare(Arguments& arguments) {
   arguments.option("labels", labels, "FILE", "names of the model's classes, one a line");
   arguments.option("device", device, "D[,D...]", "the first that answers: auto, cpu, ...");
   arguments.option("threads", threads, "N", "0: all that this process may use");
-  arguments.option("precision", precision, "f32|bf16|f16", "arithmetic");
+  arguments.option("precision", precision, "f32|bf16|f16",
+                   "arithmetic: bf16 multiplies in bf16 and sums in f32; f16 is not there yet");
   arguments.option("memory", memory, "BYTES", "limit for caches and temporaries: 500M, 2G");
   arguments.option("seed", seed, "N", "of everything random");
 }

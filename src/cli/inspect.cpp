@@ -216,7 +216,11 @@ int inspect(const std::vector<std::string>& words) {
                                  events);
   events.clear();
   Graph graph = model.graph;
-  if (training) graph = bench_step_graph(model, {.batch = batch});
+  const DType precision = choose_precision("precision", options.precision, "inspect");
+  if (training)
+    graph = bench_step_graph(model, {.batch = batch, .precision = precision});
+  else if (precision == DType::bf16)
+    graph = lower_precision(graph);
   if (show_graph) {
     std::fputs(print(graph, {.elide_constants_over = 64}).c_str(), stdout);
     return 0;

@@ -92,6 +92,7 @@ int run(const std::vector<std::string>& words) {
   common.declare(arguments);
   if (!arguments.parse()) return 0;
 
+  const DType precision = choose_precision("precision", options.precision, "run");
   TerminalEvents events(common);
   Device& device = choose_device(options.device);
   Model model = open_model({options.model, options.weights, options.shape, options.preprocess, options.labels,
@@ -102,7 +103,8 @@ int run(const std::vector<std::string>& words) {
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory_bytes();
   // Inner values are those of the file: a folded batch norm has none.
-  Inference inference(device, model, {.compile = compile, .fold_batch_norms = output.empty()});
+  Inference inference(device, model,
+                      {.compile = compile, .fold_batch_norms = output.empty(), .precision = precision});
   const std::vector<Tensor> results = inference.run(read_inputs(inference, inputs));
   if (!folder.empty()) std::filesystem::create_directories(folder);
   Json json = result_head("run");

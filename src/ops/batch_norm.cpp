@@ -184,15 +184,18 @@ namespace {
 struct Case {
   std::string_view name;
   Ints x;
-  DType dtype = DType::f32;
+  DType dtype = DType::f32, parameter = dtype;
 };
 }  // namespace
 
 static const std::vector<Case>& cases() {
-  static const std::vector<Case> kCases{
-      {"pictures", {3, 4, 5, 5}},        {"rows", {8, 6}},
-      {"sequences", {2, 3, 7}},          {"one channel", {4, 1, 3, 3}},
-      {"f16", {4, 3, 4, 4}, DType::f16}, {"bf16", {4, 3, 4, 4}, DType::bf16}};
+  static const std::vector<Case> kCases{{"pictures", {3, 4, 5, 5}},
+                                        {"rows", {8, 6}},
+                                        {"sequences", {2, 3, 7}},
+                                        {"one channel", {4, 1, 3, 3}},
+                                        {"f16", {4, 3, 4, 4}, DType::f16},
+                                        {"bf16", {4, 3, 4, 4}, DType::bf16},
+                                        {"bf16, f32 parameters", {4, 3, 5, 4}, DType::bf16, DType::f32}};
   return kCases;
 }
 
@@ -201,7 +204,7 @@ static const Fill kVariance{.kind = Fill::uniform, .low = 0.5, .high = 2};
 static std::vector<Sample> samples_batch_norm_infer() {
   std::vector<Sample> samples;
   for (const Case& c : cases()) {
-    const Type x{c.dtype, Shape::of(c.x)}, parameter{c.dtype, {c.x[1]}};
+    const Type x{c.dtype, Shape::of(c.x)}, parameter{c.parameter, {c.x[1]}};
     samples.push_back({std::string(c.name),
                        {x, parameter, parameter, parameter, parameter},
                        {{"epsilon", real(1e-5)}, {"momentum", real(0.9)}},
@@ -213,7 +216,7 @@ static std::vector<Sample> samples_batch_norm_infer() {
 static std::vector<Sample> samples_batch_norm_train() {
   std::vector<Sample> samples;
   for (const Case& c : cases()) {
-    const Type x{c.dtype, Shape::of(c.x)}, parameter{c.dtype, {c.x[1]}};
+    const Type x{c.dtype, Shape::of(c.x)}, parameter{c.parameter, {c.x[1]}};
     samples.push_back({std::string(c.name), {x, parameter, parameter}, {{"epsilon", real(1e-5)}}});
   }
   return samples;
@@ -222,7 +225,7 @@ static std::vector<Sample> samples_batch_norm_train() {
 static std::vector<Sample> samples_batch_norm_grad() {
   std::vector<Sample> samples;
   for (const Case& c : cases()) {
-    const Type x{c.dtype, Shape::of(c.x)}, parameter{c.dtype, {c.x[1]}},
+    const Type x{c.dtype, Shape::of(c.x)}, parameter{c.parameter, {c.x[1]}},
         statistic{compute_dtype(c.dtype), {c.x[1]}};
     samples.push_back({std::string(c.name),
                        {x, parameter, statistic, statistic, x},

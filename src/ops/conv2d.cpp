@@ -1,5 +1,6 @@
 // Two-dimensional convolution and its two gradients, each the derivative of the others.
 #include "ops/composites.h"
+#include "ops/shape_rules.h"
 #include "ops/window.h"
 
 namespace temper::ops {
@@ -82,7 +83,7 @@ static std::vector<Type> infer_weight_grad(const InferContext& context) {
   const Shape& weight_shape = context.attributes.get<Shape>("weight_shape");
   require_type(context, 1, "dy", {dtype, conv_shape(context, context.inputs[0].shape, weight_shape)});
   require_static_picture(context, context.inputs[0].shape);
-  return {{dtype, weight_shape}};
+  return {{result_attribute(context, dtype), weight_shape}};
 }
 
 static std::vector<Value> decompose_conv2d(Builder& b, const NodeView& view) {
@@ -146,7 +147,10 @@ static std::vector<Value> decompose_weight_grad(Builder& b, const NodeView& view
     const int64_t spread = conv.strides[i] * (b.shape(dy).size(axis + 2) - 1) + 1;
     dims.high.push_back(spread + reach - b.shape(x).size(axis + 2) - conv.low[i]);
   }
-  const Value result = conv_general(b, transpose(b, x, {1, 0, 2, 3}), transpose(b, dy, {1, 0, 2, 3}), dims);
+  const auto operand = [&](Value value) {  // as wide as the result: it may be wider
+    return transpose(b, convert(b, value, view.node.outputs[0].dtype), {1, 0, 2, 3});
+  };
+  const Value result = conv_general(b, operand(x), operand(dy), dims);
   return {transpose(b, result, {1, 0, 2, 3})};  // [c / groups, o, kh, kw] -> dw
 }
 
@@ -171,7 +175,8 @@ static std::vector<Value> vjp_input_grad(Builder& b, const VjpContext& context) 
 
 static std::vector<Value> vjp_weight_grad(Builder& b, const VjpContext& context) {
   const Conv2d conv = conv_of(context.node.attributes);
-  const Value x = context.inputs[0], dy = context.inputs[1], ddw = context.cotangents[0];
+  const Value x = context.inputs[0], dy = context.inputs[1],
+              ddw = convert(b, context.cotangents[0], b.dtype(x));
   std::vector<Value> grads(2);
   if (needed(context, 0)) grads[0] = conv_input_grad(b, dy, ddw, b.shape(x), conv);
   if (needed(context, 1)) grads[1] = conv2d(b, x, ddw, {}, conv);
@@ -257,6 +262,10 @@ static std::vector<Sample> samples_weight_grad() {
     samples.push_back(
         {std::string(c.name), {{c.dtype, Shape::of(c.x)}, {c.dtype, Shape::of(c.y)}}, attributes});
   }
+  Sample widening = samples.back();  // of bf16
+  widening.name += " to f32";
+  widening.attributes.set("result", DType::f32);
+  samples.push_back(std::move(widening));
   return samples;
 }
 
@@ -282,7 +291,7 @@ const Op conv_input_grad_op{.name = "conv_input_grad",
 
 const Op conv_weight_grad_op{.name = "conv_weight_grad",
                              .primitive = false,
-                             .summary = "gradient of conv2d's w from x and dy",
+                             .summary = "gradient of conv2d's w from x and dy; `result` may widen its dtype",
                              .infer = ops::infer_weight_grad,
                              .decompose = ops::decompose_weight_grad,
                              .vjp = ops::vjp_weight_grad,

@@ -55,7 +55,7 @@ std::vector<Type> infer_dot(const InferContext& c) {
   Shape shape;
   for (int64_t axis : join_axes(dims.x_batch, free.x)) shape.push_back(x[static_cast<int>(axis)]);
   for (int64_t axis : free.y) shape.push_back(y[static_cast<int>(axis)]);
-  return {{c.inputs[0].dtype, shape}};
+  return {{result_attribute(c, c.inputs[0].dtype), shape}};
 }
 
 // x with its axes in the given order.
@@ -146,7 +146,7 @@ std::vector<Value> vjp_dot(Builder& b, const VjpContext& c) {
   const auto batch = static_cast<int64_t>(dims.x_batch.size()), rows = static_cast<int64_t>(free.x.size());
   const Ints x_in_dz = range(batch, batch + rows),
              y_in_dz = range(batch + rows, batch + rows + static_cast<int64_t>(free.y.size()));
-  const Value dz = c.cotangents[0];
+  const Value dz = ops::convert(b, c.cotangents[0], b.dtype(c.inputs[0]));
   return {ops::needed(c, 0) ? gradient_of(b, dz, c.inputs[1], x, y, y_in_dz) : Value{},
           ops::needed(c, 1) ? gradient_of(b, dz, c.inputs[0], y, x, x_in_dz) : Value{}};
 }
@@ -159,6 +159,12 @@ Sample dot_sample(const Type& x, const Type& y, const ops::DotDims& dims) {
                          {"y_batch", dims.y_batch},
                          {"y_contract", dims.y_contract}},
           .fills = {is_float(x.dtype) ? Fill{} : integers(-9, 9)}};
+}
+
+Sample widening(Sample sample) {
+  sample.name += " in f32";
+  sample.attributes.set("result", DType::f32);
+  return sample;
 }
 
 std::vector<Sample> dot_samples() {
@@ -180,6 +186,9 @@ std::vector<Sample> dot_samples() {
           dot_sample(f64({3, 4}), f64({4, 5}), {{}, {}, {1}, {0}}),
           dot_sample(f16({3, 4}), f16({4, 5}), {{}, {}, {1}, {0}}),
           dot_sample(bf16({3, 4}), bf16({4, 5}), {{}, {}, {1}, {0}}),
+          widening(dot_sample(f16({3, 4}), f16({4, 5}), {{}, {}, {1}, {0}})),
+          widening(dot_sample(bf16({3, 4}), bf16({4, 5}), {{}, {}, {1}, {0}})),
+          widening(dot_sample(bf16({33, 65}), bf16({17, 65}), {{}, {}, {1}, {1}})),
           dot_sample(i32({3, 4}), i32({4, 5}), {{}, {}, {1}, {0}}),
           dot_sample(i64({2, 3, 4}), i64({2, 4, 5}), {{0}, {0}, {2}, {1}}),
           dot_sample(u8({3, 4}), u8({4, 5}), {{}, {}, {1}, {0}})};
@@ -189,7 +198,9 @@ std::vector<Sample> dot_samples() {
 
 const Op dot_general_op{
     .name = "dot_general",
-    .summary = "z = sum of x y over `x_contract` and `y_contract`; axes: batch, x's free, y's free",
+    .summary =
+        "z = sum of x y over `x_contract` and `y_contract`; axes: batch, x's free, y's free; "
+        "`result` may widen its dtype",
     .infer = infer_dot,
     .evaluate = evaluate_dot,
     .vjp = vjp_dot,

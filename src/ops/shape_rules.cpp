@@ -70,6 +70,14 @@ Ints sizes_attribute(const InferContext& c, std::string_view name, int64_t count
   return values;
 }
 
+DType result_attribute(const InferContext& c, DType operands) {
+  const auto result = c.attributes.get_or<DType>("result", operands);
+  const bool widens = is_arithmetic_float(operands) && bit_width(operands) == 16 && result == DType::f32;
+  if (result != operands && !widens)
+    c.fail(concat("operands of ", to_string(operands), " cannot give a result of ", to_string(result)));
+  return result;
+}
+
 const std::string& word_attribute(const InferContext& c, std::string_view name,
                                   std::initializer_list<std::string_view> words) {
   const auto& word = c.attributes.get<std::string>(name);

@@ -23,6 +23,8 @@ int axis_attribute(const InferContext& c, std::string_view name, int rank);
 Ints axes_attribute(const InferContext& c, std::string_view name, int rank);
 // One entry per axis, each at least `least`.
 Ints sizes_attribute(const InferContext& c, std::string_view name, int64_t count, int64_t least);
+// Of a contraction: `result` where it has that attribute (f32, of 16-bit floats), else the operands' dtype.
+DType result_attribute(const InferContext& c, DType operands);
 // One of `words`.
 const std::string& word_attribute(const InferContext& c, std::string_view name,
                                   std::initializer_list<std::string_view> words);

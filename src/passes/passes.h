@@ -24,6 +24,11 @@ Graph decompose(const Graph& graph, const std::function<bool(const Graph&, const
 // time. `may_fold` is asked with the batch norm; false leaves it alone.
 Graph fold_batch_norms(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& may_fold);
 
+// The heavy work of f32 arithmetic in bf16, of inference or of a whole training step: convolutions and matrix
+// products with their gradients read bf16 and sum in f32, what lies between them is kept in bf16 where that
+// is safe; norms' statistics, softmax, losses, reductions, optimizers, ports stay f32 (docs/adr/).
+Graph lower_precision(const Graph& graph);
+
 // The frozen part: what no input for which `changes` is true, no randomness and no effect reaches. Only
 // values that cost more than a move are cut; constants and cheap views are repeated in the suffix.
 struct Split {

@@ -58,6 +58,7 @@ Inference::Inference(Device& device, const Model& model, Options options)
   graph_ = chosen_outputs(model, options_.outputs);
   if (options_.fold_batch_norms)
     graph_ = temper::fold_batch_norms(graph_, [](const Graph&, const Node&) { return true; });
+  if (options_.precision == DType::bf16) graph_ = lower_precision(graph_);
   const Split split =
       split_frozen(graph_, [&](const std::string& name) { return !model.parameters.contains(name); });
   if (!split.features.empty()) {

@@ -17,6 +17,7 @@ class Inference {
     CompileOptions compile;
     bool fold_batch_norms = true;
     std::vector<std::string> outputs = {};  // by name; empty: all of the model's
+    DType precision = DType::f32;           // bf16: see lower_precision
   };
 
   // `device` must outlive this. Error not_found names an output that the model lacks.

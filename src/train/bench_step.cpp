@@ -13,6 +13,7 @@ namespace {
 StepOptions step_options(const Model& model, const BenchStep& options) {
   StepOptions step;
   step.batch = options.batch;
+  step.precision = options.precision;
   const std::vector<std::string> statistics = running_statistics(model);
   for (const auto& [name, tensor] : model.parameters) {
     const bool fixed = std::find(statistics.begin(), statistics.end(), name) != statistics.end();

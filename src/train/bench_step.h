@@ -14,6 +14,7 @@ struct BenchStep {
   std::string optimizer = "sgd";  // sgd has momentum 0.9
   double lr = 0;                  // 0: 1e-2 for sgd, else 1e-3
   uint64_t seed = 0;
+  DType precision = DType::f32;
 };
 
 // Everything trains; cross-entropy over the last axis of the first output. Static, after all passes of a

@@ -60,7 +60,7 @@ struct Outcome {
 
 // One model over one data set, its classes already in the model's order.
 Outcome evaluate_model(const EvaluateOptions& options, const Model& model, const Dataset& dataset,
-                       Device& device, const CompileOptions& compile, TrainEvents& events,
+                       Device& device, const CompileOptions& compile, DType precision, TrainEvents& events,
                        const EachSample& each) {
   nn::Loss loss = default_loss(dataset, model);
   if (!options.loss.empty()) loss.kind = options.loss;
@@ -75,10 +75,10 @@ Outcome evaluate_model(const EvaluateOptions& options, const Model& model, const
     };
   }
   FeatureSource source(dataset, features, events);
-  const Model folded = fold_frozen(device, model, {}, compile);
+  const Model folded = fold_frozen(device, model, {}, compile, precision);
   DeviceState state(device);
   for (const auto& [name, tensor] : folded.parameters) state.set("param." + name, tensor);
-  EvalProgram program(state, folded, loss, options.batch, {}, compile);
+  EvalProgram program(state, folded, {.batch = options.batch, .loss = loss}, {}, compile);
   const Targets targets(dataset, loss, program.scores_type());
   const auto batches = source.batches(LoaderOptions::Order::as_stored, options.batch);
   Outcome pass;
@@ -111,10 +111,7 @@ double agreement(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
 
 Evaluation evaluate(const EvaluateOptions& options, TrainEvents& events, const EachSample& each) {
   const Clock clock;
-  if (options.precision != "f32") {
-    throw Error(ErrorKind::unsupported,
-                concat("precision: ", options.precision, " is not supported by eval; use f32"));
-  }
+  const DType precision = choose_precision("precision", options.precision, "eval");
   if (options.batch < 1)
     throw Error(ErrorKind::invalid, concat("batch: expected at least 1, found ", options.batch));
   if (options.data.empty()) throw Error(ErrorKind::invalid, "data: is missing; say what to evaluate on");
@@ -129,10 +126,11 @@ Evaluation evaluate(const EvaluateOptions& options, TrainEvents& events, const E
   match_labels(splits, model, events);
   Chosen chosen = choose_split(std::move(splits), options);
   if (model.labels.empty()) model.labels = chosen.dataset.classes;
-  Outcome pass = evaluate_model(options, model, chosen.dataset, device, compile, events, each);
+  Outcome pass = evaluate_model(options, model, chosen.dataset, device, compile, precision, events, each);
   if (!options.reference.empty()) {
     const Model reference = open_model({.model = options.reference, .seed = seed}, events);
-    const Outcome other = evaluate_model(options, reference, chosen.dataset, device, compile, events, {});
+    const Outcome other =
+        evaluate_model(options, reference, chosen.dataset, device, compile, precision, events, {});
     pass.evaluation.agreement = agreement(pass.predictions, other.predictions);
   }
   pass.evaluation.split = chosen.split;

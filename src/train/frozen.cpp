@@ -77,10 +77,11 @@ void erase_input(Graph& graph, std::string_view name) {
 }  // namespace
 
 Model fold_frozen(Device& device, const Model& model, const std::set<std::string>& trainable,
-                  const CompileOptions& options) {
+                  const CompileOptions& options, DType precision) {
   Model result = model;
-  const Graph graph = fold_batch_norms(
+  Graph graph = fold_batch_norms(
       model.graph, [&](const Graph& graph, const Node& norm) { return may_fold(graph, norm, trainable); });
+  if (precision == DType::bf16) graph = lower_precision(graph);
   Split split = split_frozen(graph, [&](const std::string& name) {
     return !model.parameters.contains(name) || trainable.contains(name);
   });

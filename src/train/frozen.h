@@ -14,9 +14,10 @@
 namespace temper {
 
 // The same function with fewer operations: batch norms that do not train become part of their convolutions,
-// and what only frozen parameters decide is computed now; its results are parameters "frozen.0", ...
+// and what only frozen parameters decide is computed now; its results are parameters "frozen.0", ... In bf16
+// (see lower_precision) these are the rounded weights.
 Model fold_frozen(Device& device, const Model& model, const std::set<std::string>& trainable,
-                  const CompileOptions& options);
+                  const CompileOptions& options, DType precision = DType::f32);
 
 // `prefix`: data inputs -> features, no trainable parameter, nothing random. `rest`: features -> the model's
 // outputs. No prefix if nothing is worth keeping: no frozen parameter before the first trainable one, or a

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "train/interrupt.h"
+#include "train/machine.h"
 
 namespace temper {
 namespace {
@@ -36,6 +37,8 @@ FeatureOptions feature_options(const Setup& s, FrozenPrefix* prefix, uint64_t pr
   return options;
 }
 
+int64_t prefix_batch(const Recipe& recipe) { return std::clamp<int64_t>(recipe.batch, 8, 32); }
+
 std::vector<float> weights_of_samples(const Dataset& dataset, const std::vector<float>& class_weights) {
   std::vector<float> weights;
   if (class_weights.empty() || dataset.kind != TargetKind::classes) return weights;
@@ -58,8 +61,13 @@ TrainJob::TrainJob(Setup& setup, const RunFolder& folder, RunSeconds& seconds, T
   parts_ =
       split_model(fold_frozen(*setup.device, setup.model, setup.trainable, setup.compile), setup.trainable);
   if (parts_.prefix) {
-    const int64_t batch = std::clamp<int64_t>(recipe.batch, 8, 32);
-    prefix_ = std::make_unique<FrozenPrefix>(*setup.device, *parts_.prefix, batch, setup.compile);
+    const DType precision = choose_precision("frozen-precision", recipe.frozen_precision, "tune");
+    if (precision != DType::f32) {
+      exact_prefix_ = parts_.prefix;
+      parts_.prefix = fold_frozen(*setup.device, *exact_prefix_, {}, setup.compile, precision);
+    }
+    prefix_ =
+        std::make_unique<FrozenPrefix>(*setup.device, *parts_.prefix, prefix_batch(recipe), setup.compile);
   }
   train_ = open(*setup.data.train, true);
   if (setup.data.val) val_ = open(*setup.data.val, false);
@@ -82,13 +90,18 @@ TrainJob::TrainJob(Setup& setup, const RunFolder& folder, RunSeconds& seconds, T
 }
 
 TrainJob::Data TrainJob::open(const Dataset& dataset, bool training) {
-  const uint64_t prefix = parts_.prefix ? fingerprint(*parts_.prefix) : 0;
+  return open(dataset, training, parts_.prefix, prefix_.get());
+}
+
+TrainJob::Data TrainJob::open(const Dataset& dataset, bool training, const std::optional<Model>& prefix,
+                              FrozenPrefix* loaded) {
   Data data;
   data.dataset = &dataset;
   const Graph one = with_batch(parts_.rest, 1);
   data.targets = std::make_unique<Targets>(dataset, setup_.loss, one.type(one.outputs.front().value));
   data.source = std::make_unique<FeatureSource>(
-      dataset, feature_options(setup_, prefix_.get(), prefix, training, events_, dataset), events_);
+      dataset, feature_options(setup_, loaded, prefix ? fingerprint(*prefix) : 0, training, events_, dataset),
+      events_);
   return data;
 }
 
@@ -100,6 +113,7 @@ StepOptions TrainJob::step_options() const {
   options.loss = setup_.loss;
   options.optimizer = setup_.optimizer;
   options.l1 = r.l1, options.clip_norm = r.clip_norm, options.ema = r.ema;
+  options.precision = choose_precision("precision", r.precision, "tune");
   options.part = r.accumulate > 1 ? StepOptions::finish : StepOptions::whole;
   return options;
 }
@@ -288,17 +302,31 @@ void TrainJob::use_best() {
 }
 
 Evaluation TrainJob::evaluate(const Dataset& dataset, const EvalProgram::Each& each) {
+  if (val_.dataset == &dataset) return evaluate(val_, each);
+  if (train_.dataset == &dataset) return evaluate(train_, each);
+  Data other = open(dataset, false);
+  return evaluate(other, each);
+}
+
+std::optional<Evaluation> TrainJob::evaluate_exactly(const Dataset& dataset) {
+  if (!exact_prefix_) return std::nullopt;
+  FrozenPrefix exact(*setup_.device, *exact_prefix_, prefix_batch(setup_.recipe), setup_.compile);
+  Data data = open(dataset, false, exact_prefix_, &exact);
+  return evaluate(data, {});
+}
+
+Evaluation TrainJob::evaluate(Data& data, const EvalProgram::Each& each) {
   const Clock clock;
   const int64_t batch = std::max<int64_t>(setup_.recipe.batch, 32);
-  if (!eval_)
-    eval_ =
-        std::make_unique<EvalProgram>(state_, parts_.rest, setup_.loss, batch, averaged(), setup_.compile);
-  Data other;
-  Data* data = val_.dataset == &dataset ? &val_ : train_.dataset == &dataset ? &train_ : &other;
-  if (data == &other) other = open(dataset, false);
-  if (!data->evaluation) data->evaluation = data->source->batches(LoaderOptions::Order::as_stored, batch);
+  if (!eval_) {
+    const DType precision = choose_precision("precision", setup_.recipe.precision, "tune");
+    eval_ = std::make_unique<EvalProgram>(
+        state_, parts_.rest, EvalOptions{.batch = batch, .loss = setup_.loss, .precision = precision},
+        averaged(), setup_.compile);
+  }
+  if (!data.evaluation) data.evaluation = data.source->batches(LoaderOptions::Order::as_stored, batch);
   Evaluation result =
-      evaluate_batches(*eval_, *data->evaluation, *data->targets, setup_.model.labels, events_, each);
+      evaluate_batches(*eval_, *data.evaluation, *data.targets, setup_.model.labels, events_, each);
   result.seconds = clock.seconds();
   return result;
 }

@@ -38,6 +38,8 @@ class TrainJob {
 
   void use_best();  // the state becomes that of the best epoch
   Evaluation evaluate(const Dataset& data, const EvalProgram::Each& each = {});
+  // With the frozen part in f32, if it runs in less: what the written model will give.
+  std::optional<Evaluation> evaluate_exactly(const Dataset& data);
   std::map<std::string, Tensor> parameters() const;  // trained ones and statistics, or averages
   void save(bool finished);
   const RunProgress& progress() const { return progress_; }
@@ -52,6 +54,8 @@ class TrainJob {
     std::unique_ptr<Batches> evaluation;
   };
   Data open(const Dataset& dataset, bool training);
+  Data open(const Dataset& dataset, bool training, const std::optional<Model>& prefix, FrozenPrefix* loaded);
+  Evaluation evaluate(Data& data, const EvalProgram::Each& each);
   StepOptions step_options() const;
   bool train_epoch();  // false: time is up
   void one_step(int64_t size);
@@ -72,6 +76,7 @@ class TrainJob {
   RunSeconds& seconds_;
   TrainEvents& events_;
   ModelParts parts_;
+  std::optional<Model> exact_prefix_;  // if parts_.prefix is in lower precision
   std::unique_ptr<FrozenPrefix> prefix_;
   DeviceState state_;
   Data train_, val_;

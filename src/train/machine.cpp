@@ -39,4 +39,14 @@ int choose_threads(int64_t threads) {
   return chosen;
 }
 
+DType choose_precision(std::string_view option, std::string_view word, std::string_view command) {
+  if (word == "f32") return DType::f32;
+  if (word == "bf16") return DType::bf16;
+  if (word == "f16" || word == "int8") {
+    throw Error(ErrorKind::unsupported,
+                concat(option, ": ", word, " is not supported by ", command, "; use f32 or bf16"));
+  }
+  throw Error(ErrorKind::invalid, concat(option, ": expected f32, bf16 or f16, found \"", word, "\""));
+}
+
 }  // namespace temper

@@ -1,5 +1,5 @@
 #pragma once
-// The device and the threads that --device and --threads mean here.
+// The device, the threads and the arithmetic that --device, --threads and --precision mean here.
 #include <string_view>
 
 #include "runtime/device.h"
@@ -12,5 +12,8 @@ Device& choose_device(std::string_view names);
 
 // 0: TEMPER_THREADS, else all that this process may use. Also makes the OpenMP team that large.
 int choose_threads(int64_t threads);
+
+// "f32" or "bf16", what --precision of `command` means. Error unsupported for "f16", invalid for other words.
+DType choose_precision(std::string_view option, std::string_view word, std::string_view command);
 
 }  // namespace temper

@@ -67,10 +67,7 @@ std::vector<Score> best_scores(std::span<const float> scores, const std::vector<
 }  // namespace
 
 Predictor::Predictor(const PredictOptions& options, TrainEvents& events) {
-  if (options.precision != "f32") {
-    throw Error(ErrorKind::unsupported,
-                concat("precision: ", options.precision, " is not supported by predict; use f32"));
-  }
+  const DType precision = choose_precision("precision", options.precision, "predict");
   if (options.batch < 1)
     throw Error(ErrorKind::invalid, concat("batch: expected at least 1, found ", options.batch));
   Device& device = choose_device(options.device);
@@ -80,7 +77,7 @@ Predictor::Predictor(const PredictOptions& options, TrainEvents& events) {
   const Model model = open_model(
       {options.model, options.weights, options.shape, options.preprocess, options.labels, 0}, events);
   const Preprocess preprocess = preprocess_of(model);
-  Model folded = fold_frozen(device, model, {}, compile);
+  Model folded = fold_frozen(device, model, {}, compile, precision);
   const std::vector<int> data = data_inputs(folded);
   if (data.size() != 1) {
     throw Error(ErrorKind::unsupported,

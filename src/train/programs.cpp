@@ -129,9 +129,9 @@ StepPrograms::Sums StepPrograms::take_sums() {
   return sums;
 }
 
-EvalProgram::EvalProgram(DeviceState& state, const Model& model, const nn::Loss& loss, int64_t batch,
+EvalProgram::EvalProgram(DeviceState& state, const Model& model, const EvalOptions& options,
                          const std::set<std::string>& averaged, const CompileOptions& compile) {
-  Graph graph = build_eval(model, {.batch = batch, .loss = loss});
+  Graph graph = build_eval(model, options);
   for (Port& port : graph.inputs) {
     if (port.name.starts_with("param.") && averaged.contains(port.name.substr(6)))
       port.name = "ema." + port.name.substr(6);

@@ -53,8 +53,9 @@ class StepPrograms {
 // Scores of every sample, in the order of `batches`.
 class EvalProgram {
  public:
-  // averaged: parameters that are read from their moving average. The batches that come hold at most `batch`.
-  EvalProgram(DeviceState& state, const Model& model, const nn::Loss& loss, int64_t batch,
+  // averaged: parameters that are read from their moving average. The batches that come hold at most
+  // `options.batch`.
+  EvalProgram(DeviceState& state, const Model& model, const EvalOptions& options,
               const std::set<std::string>& averaged, const CompileOptions& compile);
 
   const Type& scores_type() const { return scores_type_; }

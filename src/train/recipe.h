@@ -43,7 +43,7 @@ struct Recipe {
   int64_t views = 0;
   std::string on_bad_sample = "fail";
   std::string frozen_cache = "auto", frozen_precision = "f32";
-  double max_drop = 0;
+  double max_drop = 1;
   std::string precision = "f32";
   int64_t seed = 0;
   std::string device = "auto";

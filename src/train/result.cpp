@@ -87,6 +87,7 @@ std::string to_json(const TrainResult& r) {
   json["status"] = status_word(r.status);
   json["device"] = r.device;
   json["precision"] = r.precision;
+  json["frozen_precision"] = r.frozen_precision;
   json["threads"] = r.threads;
   json["seed"] = r.seed;
   json["epochs"] = r.epochs;
@@ -94,6 +95,7 @@ std::string to_json(const TrainResult& r) {
   json["train"] = r.train ? scores(*r.train) : Json();
   json["val"] = r.val ? scores(*r.val) : Json();
   if (r.val_details) add_details(json["val"], *r.val_details);
+  if (r.val_exact) json["val"]["f32"] = scores(*r.val_exact);
   json["test"] = Json();
   if (r.test) add_details(json["test"], *r.test);
   json["parameters"]["total"] = r.parameters_total;

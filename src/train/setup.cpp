@@ -13,13 +13,12 @@ namespace temper {
 namespace {
 
 void refuse_what_is_not_there_yet(const Recipe& recipe) {
-  const auto refuse = [](std::string_view name, std::string_view found, std::string_view instead) {
+  choose_precision("precision", recipe.precision, "tune");
+  choose_precision("frozen-precision", recipe.frozen_precision, "tune");
+  if (recipe.insert_norm) {
     throw Error(ErrorKind::unsupported,
-                concat(name, ": ", found, " is not supported by tune; use ", instead));
-  };
-  if (recipe.precision != "f32") refuse("precision", recipe.precision, "f32");
-  if (recipe.frozen_precision != "f32") refuse("frozen-precision", recipe.frozen_precision, "f32");
-  if (recipe.insert_norm) refuse("insert-norm", "inserting norms", "a model that still has them");
+                "insert-norm: inserting norms is not supported by tune; use a model that still has them");
+  }
   if (recipe.views > 0 && recipe.augment.empty()) {
     throw Error(ErrorKind::invalid, "views: without --augment all views of a sample are the same");
   }

@@ -114,6 +114,10 @@ Counts count_binary(Builder& b, Value output, nn::OutputForm form, Value labels)
   return {ops::reduce_sum(b, ops::convert(b, right, DType::f32), {0}), {}};
 }
 
+Graph finished(const Graph& graph, DType precision) {
+  return merge_common(eliminate_dead(precision == DType::bf16 ? lower_precision(graph) : graph));
+}
+
 class StepBuilder {
  public:
   StepBuilder(const Model& model, const StepOptions& options)
@@ -133,7 +137,7 @@ class StepBuilder {
     }
     if (model_values_.key) state_.next("key", ops::fold_in(b_, model_values_.key, kNextKey));
     statistics();
-    return merge_common(eliminate_dead(graph_));
+    return finished(graph_, o_.precision);
   }
 
  private:
@@ -316,7 +320,7 @@ Graph build_eval(const Model& model, const EvalOptions& options) {
     const Value labels = b.input("labels", label_type(options.loss, b.type(scores)));
     b.output("loss", nn::loss_per_sample(b, options.loss, scores, output.form, labels));
   }
-  return merge_common(eliminate_dead(graph));
+  return finished(graph, options.precision);
 }
 
 Graph with_batch(const Model& model, int64_t batch) {

@@ -29,8 +29,9 @@ struct StepOptions {
   nn::Loss loss;
   nn::Optimizer optimizer;  // its weight decay spares norms and biases, and so does l1
   double l1 = 0;
-  double clip_norm = 0;  // of the whole gradient; 0: any
-  double ema = 0;        // share of the old average kept; 0: none
+  double clip_norm = 0;          // of the whole gradient; 0: any
+  double ema = 0;                // share of the old average kept; 0: none
+  DType precision = DType::f32;  // bf16: see lower_precision; the state stays f32
   // One update from several batches: `gather` only adds to the sums, `finish` adds, updates and clears them.
   enum Part { whole, gather, finish } part = whole;
 };
@@ -42,6 +43,7 @@ struct EvalOptions {
   int64_t batch = 32;
   nn::Loss loss;
   bool with_loss = true;
+  DType precision = DType::f32;
 };
 Graph build_eval(const Model& model, const EvalOptions& options);
 

@@ -75,6 +75,7 @@ class Training {
   void describe(const Setup& setup) {
     result_.device = setup.device->name();
     result_.precision = setup.recipe.precision;
+    result_.frozen_precision = setup.recipe.frozen_precision;
     result_.threads = setup.compile.threads;
     result_.seed = setup.recipe.seed;
     for (const auto& [name, tensor] : setup.model.parameters) {
@@ -117,6 +118,7 @@ class Training {
       result_.val_details = job.evaluate(*shown, add);
     }
     if (result_.val_details) result_.val_details->split = "val";
+    judge_frozen_precision(setup, job);
     if (setup.data.test) {
       gallery = {};
       shown = &*setup.data.test;
@@ -136,6 +138,19 @@ class Training {
     write_file(folder_.file(kReportFile), report_page(setup.recipe, result_, std::move(samples)));
     finish_result();
     write_file(folder_.file(kResultFile), to_json(result_) + "\n");
+  }
+
+  void judge_frozen_precision(const Setup& setup, TrainJob& job) {
+    if (setup.recipe.frozen_precision == "f32") return;
+    if (!setup.data.val) {
+      events_.note("frozen-precision: without validation data its effect is not measured");
+      return;
+    }
+    const std::optional<Evaluation> exact = job.evaluate_exactly(*setup.data.val);
+    if (!exact) return;
+    result_.val_exact = Scores{exact->loss, exact->accuracy};
+    const Evaluation& lower = *result_.val_details;
+    events_.note(frozen_effect(setup.recipe, {lower.loss, lower.accuracy}, *result_.val_exact));
   }
 
   void finish_result() {
@@ -165,6 +180,15 @@ class Training {
 };
 
 }  // namespace
+
+std::string frozen_effect(const Recipe& recipe, const Scores& lower, const Scores& exact) {
+  std::string effect = concat("the frozen part in ", recipe.frozen_precision, " gives validation accuracy ",
+                              100 * lower.accuracy, " % and loss ", lower.loss, ", in f32 ",
+                              100 * exact.accuracy, " % and loss ", exact.loss);
+  if (100 * std::abs(lower.accuracy - exact.accuracy) <= recipe.max_drop) return effect;
+  throw Error(ErrorKind::invalid, concat("frozen-precision: ", effect, ": more than --max-drop ",
+                                         recipe.max_drop, " apart; use --frozen-precision f32"));
+}
 
 TrainResult train(const Recipe& recipe, TrainEvents& events, double seconds_before) {
   return Training(recipe, events, seconds_before).run();

@@ -22,10 +22,11 @@ struct RunSeconds {
 
 struct TrainResult {
   enum Status { completed, stopped_early, interrupted } status = completed;
-  std::string device, precision;
+  std::string device, precision, frozen_precision;
   int64_t threads = 0, seed = 0, epochs = 0, best_epoch = 0;  // epochs done; 0: none was finished
   std::optional<Scores> train, val;                           // of the epoch that was kept
   std::optional<Evaluation> val_details, test;
+  std::optional<Scores> val_exact;                       // with the frozen part in f32, if it ran in less
   int64_t parameters_total = 0, parameters_trained = 0;  // elements
   RunSeconds seconds;
   double samples_per_second = 0;  // trained samples by seconds in training
@@ -36,6 +37,11 @@ struct TrainResult {
   std::vector<EpochReport> history;
   int stop_signal = 0;  // SIGINT or SIGTERM if interrupted by one
 };
+
+// What the precision of the frozen part did to the validation score, for people; the head learned from its
+// features, the model that is written computes them in f32. Error invalid if they are further apart than
+// recipe.max_drop.
+std::string frozen_effect(const Recipe& recipe, const Scores& lower, const Scores& exact);
 
 // Writes the folder `recipe.out` (default runs/1, runs/2, ...). Errors: invalid for the recipe, the data or a
 // loss that is not finite (with step and learning rate); exhausted for a full disk, which leaves no partial

@@ -104,7 +104,7 @@ struct DotTables {
   Ints x_batch, y_batch, x_rows, y_columns, x_depth, y_depth;
 };
 
-template <class Element>
+template <class Element, class Result>
 class DotLoops : public Kernel {
  public:
   DotLoops(DotTables tables, Epilogue epilogue, int x, int y, int result)
@@ -114,7 +114,7 @@ class DotLoops : public Kernel {
     using Storage = typename Element::Storage;
     const auto* x = static_cast<const Storage*>(buffers[x_]);
     const auto* y = static_cast<const Storage*>(buffers[y_]);
-    auto* result = static_cast<Storage*>(buffers[result_]);
+    auto* result = static_cast<typename Result::Storage*>(buffers[result_]);
     const auto rows = static_cast<int64_t>(t_.x_rows.size()),
                columns = static_cast<int64_t>(t_.y_columns.size());
     const int64_t all_rows = rows * static_cast<int64_t>(t_.x_batch.size());
@@ -124,11 +124,11 @@ class DotLoops : public Kernel {
       const Storage* x_row = x + t_.x_batch[batch] + t_.x_rows[static_cast<size_t>(row % rows)];
       for (int64_t column = 0; column < columns; ++column) {
         const Storage* y_column = y + t_.y_batch[batch] + t_.y_columns[static_cast<size_t>(column)];
-        typename Element::Number sum = 0;
+        typename Result::Number sum = 0;
         for (size_t k = 0; k < t_.x_depth.size(); ++k)
           sum += Element::load(x_row[t_.x_depth[k]]) * Element::load(y_column[t_.y_depth[k]]);
         const int64_t index = row * columns + column;
-        result[index] = Element::store(epilogue_.template apply<Element>(sum, index, buffers));
+        result[index] = Result::store(epilogue_.template apply<Result>(sum, index, buffers));
       }
     }
   }
@@ -211,7 +211,7 @@ int64_t flat(const Triple& size, const Triple& at) { return (at[0] * size[1] + a
 
 enum class Wanted { y, x, w };
 
-template <class Element>
+template <class Element, class Result>
 class ConvolutionLoops : public Kernel {
  public:
   ConvolutionLoops(ConvolutionLoopShape shape, Epilogue epilogue, Wanted wanted, std::array<int, 3> slots)
@@ -220,7 +220,7 @@ class ConvolutionLoops : public Kernel {
   void run(void* const* buffers, KernelState*) const override {
     const auto* a = static_cast<const Storage*>(buffers[slots_[0]]);
     const auto* b = static_cast<const Storage*>(buffers[slots_[1]]);
-    auto* result = static_cast<Storage*>(buffers[slots_[2]]);
+    auto* result = static_cast<typename Result::Storage*>(buffers[slots_[2]]);
     const int64_t planes = wanted_ == Wanted::w   ? s_.out * (s_.in / s_.groups)
                            : wanted_ == Wanted::x ? s_.batch * s_.in
                                                   : s_.batch * s_.out;
@@ -232,13 +232,13 @@ class ConvolutionLoops : public Kernel {
                            : wanted_ == Wanted::x ? input(plane, at, a, b)
                                                   : output(plane, at, a, b);
         const int64_t index = plane * ConvolutionLoopShape::volume(size) + flat(size, at);
-        result[index] = Element::store(epilogue_.template apply<Element>(sum, index, buffers));
+        result[index] = Result::store(epilogue_.template apply<Result>(sum, index, buffers));
       });
   }
 
  private:
   using Storage = typename Element::Storage;
-  using Number = typename Element::Number;
+  using Number = typename Result::Number;
 
   static Number product(Storage a, Storage b) { return Element::load(a) * Element::load(b); }
 
@@ -308,18 +308,23 @@ std::unique_ptr<Kernel> make_contraction(const KernelRequest& request) {
     return static_cast<int>(std::find(request.inputs.begin(), request.inputs.end(), value) -
                             request.inputs.begin());
   };
+  TEMPER_CHECK(weights_of(request.graph, node) == node.inputs[1], "loops read weights as they are");
   const std::array slots{slot(node.inputs[0]), slot(node.inputs[1]), static_cast<int>(request.inputs.size())};
-  return with_elements(node.outputs[0].dtype, [&](auto element) -> std::unique_ptr<Kernel> {
-    using Element = decltype(element);
+  const auto make = [&]<class Element, class Result>(Element, Result) -> std::unique_ptr<Kernel> {
     if (node.op->name == "dot_general")
-      return std::make_unique<DotLoops<Element>>(DotTables(request.graph, node), epilogue, slots[0], slots[1],
-                                                 slots[2]);
+      return std::make_unique<DotLoops<Element, Result>>(DotTables(request.graph, node), epilogue, slots[0],
+                                                         slots[1], slots[2]);
     const Wanted wanted = node.op->name == "conv_input_grad"    ? Wanted::x
                           : node.op->name == "conv_weight_grad" ? Wanted::w
                                                                 : Wanted::y;
-    return std::make_unique<ConvolutionLoops<Element>>(ConvolutionLoopShape(request.graph, node), epilogue,
-                                                       wanted, slots);
-  });
+    return std::make_unique<ConvolutionLoops<Element, Result>>(ConvolutionLoopShape(request.graph, node),
+                                                               epilogue, wanted, slots);
+  };
+  const DType operands = request.graph.type(node.inputs[0]).dtype;
+  if (operands == node.outputs[0].dtype)
+    return with_elements(operands, [&](auto element) { return make(element, element); });
+  const Plain<float, double> single;
+  return operands == DType::bf16 ? make(Bf16Element(), single) : make(F16Element(), single);
 }
 
 }  // namespace temper::cpu

@@ -27,7 +27,8 @@ std::optional<Convolution> convolution_of(const Graph& graph, const Node& node) 
   const std::string_view name = node.op->name;
   const auto shape = [&](size_t i) -> const Shape& { return graph.type(node.inputs[i]).shape; };
   const Shape& result = node.outputs[0].shape;
-  Convolution conv{.dtype = node.outputs[0].dtype};
+  if (node.inputs.size() < 2) return std::nullopt;
+  Convolution conv{.dtype = graph.type(node.inputs[0]).dtype, .gradient = node.outputs[0].dtype};
   if (name == "conv2d" || name == "conv_general") {
     conv.x = shape(0), conv.w = shape(1), conv.y = result;
   } else if (name == "conv_input_grad") {
@@ -90,16 +91,21 @@ int64_t best_weight_layout(const Convolution& conv, int threads) {
   return layout_of(description.weights_desc(), conv.w.rank()).value_or(kRowMajor);
 }
 
-Descriptor weights_in_memory(const Convolution& conv, int64_t layout) {
-  const Descriptor given = descriptor(conv.dtype, conv.w, layout);
+Descriptor weights_in_memory(const Convolution& conv, DType dtype, int64_t layout) {
+  const Descriptor given = descriptor(dtype, conv.w, layout);
   return conv.groups > 1 && given.get_ndims() == conv.w.rank() ? split_groups(given, conv.groups) : given;
 }
 
 namespace {
 
 // If the kernel wants other weights than those in memory, a reorder into scratch comes first.
-Binding bind_weights(const Descriptor& wanted, const Descriptor& present, int buffer, int scratch,
+Binding bind_weights(const KernelRequest& request, const Convolution& conv, const Descriptor& wanted,
                      std::vector<Step>& steps, ScratchPlan& plan) {
+  const Value weights =
+      weights_of(request.graph, request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])]);
+  const int buffer = position(request.inputs, weights), scratch = Slots(request).scratch;
+  const Descriptor present = weights_in_memory(conv, request.graph.type(weights).dtype,
+                                               request.input_layouts[static_cast<size_t>(buffer)]);
   if (wanted == present) return {DNNL_ARG_WEIGHTS, wanted, buffer};
   const int64_t offset = plan.take(static_cast<int64_t>(wanted.get_size()));
   steps.push_back(reorder_step(present, buffer, 0, wanted, scratch, offset, scratch, plan));
@@ -115,17 +121,15 @@ std::unique_ptr<Kernel> make_forward(const KernelRequest& request, const Convolu
   std::vector<Binding> bindings = bind_posts(attributes, fusion, shapes.y, request);
   Descriptor bias;
   if (fusion.bias) {
-    bias = Descriptor({conv.w.size(0)}, *data_type(conv.dtype), memory::format_tag::a);
+    const DType dtype = request.graph.type(fusion.bias).dtype;
+    bias = Descriptor({conv.w.size(0)}, *data_type(dtype), memory::format_tag::a);
     bindings.push_back({DNNL_ARG_BIAS, bias, position(request.inputs, fusion.bias)});
   }
   const auto description = forward_description(shapes, bias, attributes);
   if (!description) return nullptr;
   std::vector<Step> steps;
   ScratchPlan scratch;
-  const int w = position(request.inputs, node.inputs[1]);
-  bindings.push_back(bind_weights(description.weights_desc(),
-                                  weights_in_memory(conv, request.input_layouts[static_cast<size_t>(w)]), w,
-                                  slots.scratch, steps, scratch));
+  bindings.push_back(bind_weights(request, conv, description.weights_desc(), steps, scratch));
   bindings.push_back({DNNL_ARG_SRC, shapes.x, position(request.inputs, node.inputs[0])});
   bindings.push_back({DNNL_ARG_DST, shapes.y, slots.output});
   const Descriptor own = description.scratchpad_desc();
@@ -171,10 +175,8 @@ std::unique_ptr<Kernel> make_input_gradient(const KernelRequest& request, const 
   if (!larger) return nullptr;
   std::vector<Step> steps;
   ScratchPlan scratch;
-  const int w = position(request.inputs, node.inputs[1]), dy = position(request.inputs, node.inputs[0]);
-  const Binding bound_weights =
-      bind_weights(weights, weights_in_memory(conv, request.input_layouts[static_cast<size_t>(w)]), w,
-                   slots.scratch, steps, scratch);
+  const int dy = position(request.inputs, node.inputs[0]);
+  const Binding bound_weights = bind_weights(request, conv, weights, steps, scratch);
   const size_t before = steps.size();
   const int64_t x_bytes = byte_size({conv.dtype, conv.x}) / batch,
                 dy_bytes = byte_size({conv.dtype, conv.y}) / batch;

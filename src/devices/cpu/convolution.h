@@ -6,8 +6,9 @@ namespace temper::cpu {
 
 // One convolution y = x * w, whichever of the three is the result.
 struct Convolution {
-  DType dtype;
-  Shape x, w, y;  // [n, c, spatial...], [o, c / groups, spatial...], [n, o, spatial...]
+  DType dtype;             // of what is multiplied
+  DType gradient = dtype;  // of w where w is the result
+  Shape x, w, y;           // [n, c, spatial...], [o, c / groups, spatial...], [n, o, spatial...]
   Ints strides, low, high, dilations;
   int64_t groups = 1;
 };

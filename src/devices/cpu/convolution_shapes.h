@@ -19,7 +19,7 @@ dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionS
                                                               const dnnl::primitive_attr& attributes);
 
 // The weights as they lie in `layout`, with an axis for the groups if there are several.
-Descriptor weights_in_memory(const Convolution& convolution, int64_t layout);
+Descriptor weights_in_memory(const Convolution& convolution, DType dtype, int64_t layout);
 
 std::unique_ptr<Kernel> make_weight_gradient(const KernelRequest& request, const Convolution& convolution,
                                              bool deterministic);

@@ -5,6 +5,8 @@
 
 #include "base/check.h"
 #include "devices/cpu/contract.h"
+#include "devices/cpu/convolution.h"
+#include "devices/cpu/onednn.h"
 #include "ir/op.h"
 
 namespace temper::cpu {
@@ -123,12 +125,24 @@ Fusion read_fusion(const Graph& graph, const Cluster& cluster) {
   return fusion;
 }
 
+Value weights_of(const Graph& graph, const Node& convolution) {
+  const Value weights = convolution.inputs[1];
+  const bool reads = is(convolution, "conv2d") || is(convolution, "conv_input_grad");
+  if (!reads || !has_bf16_kernels() || !convolution_of(graph, convolution) ||
+      graph.type(weights).dtype != DType::bf16)
+    return weights;
+  const Node& cast = graph.node(weights);
+  return is(cast, "convert") && graph.type(cast.inputs[0]).dtype == DType::f32 ? cast.inputs[0] : weights;
+}
+
 std::vector<Value> inputs_of(const Graph& graph, const Fusion& fusion) {
   std::vector<Value> inputs;
   const auto add = [&](Value value) {
     if (value && std::find(inputs.begin(), inputs.end(), value) == inputs.end()) inputs.push_back(value);
   };
-  for (const Value input : graph.nodes()[static_cast<size_t>(fusion.node)].inputs) add(input);
+  const Node& root = graph.nodes()[static_cast<size_t>(fusion.node)];
+  for (const Value input : root.inputs)
+    add(root.inputs.size() > 1 && input == root.inputs[1] ? weights_of(graph, root) : input);
   add(fusion.bias);
   for (const PostOp& post : fusion.posts) add(post.operand);
   return inputs;

@@ -28,6 +28,10 @@ bool is_contraction(const Node& node);  // dot_general, conv_general, conv2d and
 Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& users,
                      const std::vector<bool>& is_output, const std::vector<bool>& taken, int node);
 
+// What a convolution reads for its weights. bf16 ones that are cast from f32 it casts itself, while it puts
+// them into the layout of its kernel.
+Value weights_of(const Graph& graph, const Node& convolution);
+
 Fusion read_fusion(const Graph& graph, const Cluster& cluster);  // of a cluster that has a contraction
 std::vector<Value> inputs_of(const Graph& graph, const Fusion& fusion);  // each once
 

@@ -23,7 +23,7 @@ Placement around_convolution(const Graph& graph, const Node& node, const Operand
   const int rank = node.outputs[0].shape.rank();
   const bool makes_weights = node.op->name == "conv_weight_grad";
   for (const Value input : operands.inputs) {
-    const bool is_weights = !makes_weights && input == node.inputs[1];
+    const bool is_weights = !makes_weights && input == weights_of(graph, node);
     const bool is_activation = !is_weights && graph.type(input).shape.rank() == rank;
     placement.inputs.push_back(is_weights ? present(input) : is_activation ? channels_last(rank) : kRowMajor);
   }

@@ -132,9 +132,12 @@ class Chooser {
   // Weights that come from outside are stored as the forward convolution wants them.
   void vote_weights(const Node& node) {
     if (node.op->name != "conv2d" && node.op->name != "conv_general") return;
-    if (!is_leaf(graph_.node(node.inputs[1]))) return;
-    if (const auto convolution = convolution_of(graph_, node))
-      classes_.vote(id(node.inputs[1]), best_weight_layout(*convolution, threads_));
+    const Value weights = weights_of(graph_, node);
+    if (!is_leaf(graph_.node(weights))) return;
+    if (auto convolution = convolution_of(graph_, node)) {
+      convolution->dtype = graph_.type(weights).dtype;
+      classes_.vote(id(weights), best_weight_layout(*convolution, threads_));
+    }
   }
 
   void vote_activations(const Cluster& cluster, const Operands& operands) {
@@ -148,7 +151,7 @@ class Chooser {
     if (name == "conv_weight_grad") return vote(node.inputs[1]);
     for (const Value output : operands.outputs) vote(output);
     for (const Value input : operands.inputs)
-      if (graph_.type(input) == node.outputs[0] && input != node.inputs[1]) vote(input);
+      if (graph_.type(input) == node.outputs[0] && input != weights_of(graph_, node)) vote(input);
   }
 
   bool is_ours(const Cluster& cluster) const {

@@ -131,9 +131,9 @@ std::unique_ptr<Kernel> make_matmul(const KernelRequest& request) {
   const Fusion fusion = read_fusion(request.graph, request.cluster);
   const Node& node = request.graph.nodes()[static_cast<size_t>(fusion.node)];
   const Dot dot(request.graph, node);
-  const DType dtype = node.outputs[0].dtype;
+  const DType dtype = dot.x.dtype;
   const bool empty = dot.x.shape.elements() == 0 || dot.y.shape.elements() == 0;
-  if (!onednn_multiplies(dtype) || dot.x.dtype != dtype || empty) return nullptr;
+  if (!onednn_multiplies(dtype) || empty) return nullptr;
   const int x_slot = position(request.inputs, node.inputs[0]),
             y_slot = position(request.inputs, node.inputs[1]);
   const auto x = dot.x_matrix(request.input_layouts[static_cast<size_t>(x_slot)]);
@@ -144,14 +144,14 @@ std::unique_ptr<Kernel> make_matmul(const KernelRequest& request) {
 
   const TeamSize team(request.threads);
   const Slots slots(request);
-  const Descriptor result = describe(dtype, dense(sizes));
+  const Descriptor result = describe(node.outputs[0].dtype, dense(sizes));
   dnnl::primitive_attr attributes = user_scratchpad();
   std::vector<Binding> bindings = bind_posts(attributes, fusion, result, request);
   Descriptor bias;
   if (fusion.bias) {
     memory::dims ones(sizes.size(), 1);
     ones.back() = sizes.back();
-    bias = describe(dtype, dense(ones));
+    bias = describe(request.graph.type(fusion.bias).dtype, dense(ones));
     bindings.push_back({DNNL_ARG_BIAS, bias, position(request.inputs, fusion.bias)});
   }
   const Descriptor left = describe(dtype, *x), right = describe(dtype, *y);

@@ -38,6 +38,15 @@ std::optional<memory::data_type> data_type(DType dtype) {
 
 memory::dims dims_of(const Shape& shape) { return shape.sizes(); }
 
+bool has_bf16_kernels() {
+  static const bool has = [] {
+    const Descriptor square({16, 16}, memory::data_type::bf16, memory::format_tag::ab);
+    return static_cast<bool>(
+        dnnl::matmul::primitive_desc(engine(), square, square, square, dnnl::primitive_attr(), true));
+  }();
+  return has;
+}
+
 namespace {
 
 // oneDNN's tag of that name; undef if it has none.

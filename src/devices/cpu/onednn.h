@@ -11,6 +11,7 @@ using Descriptor = dnnl::memory::desc;
 const dnnl::engine& engine();
 std::optional<dnnl::memory::data_type> data_type(DType dtype);  // none: oneDNN cannot store it
 dnnl::memory::dims dims_of(const Shape& shape);
+bool has_bf16_kernels();  // for convolutions and matmul, on this processor
 
 // Of a Value in a layout. A grouped layout splits axis 0: [groups, size / groups, ...].
 Descriptor descriptor(DType dtype, const Shape& shape, int64_t layout);

@@ -15,10 +15,8 @@ namespace temper::cpu {
 namespace {
 
 Claim claim_contraction(const Graph& graph, const Node& node) {
-  const DType dtype = node.outputs[0].dtype;
-  if (!contracts(dtype) || graph.type(node.inputs[0]).dtype != dtype)
-    return {Claim::refuse, concat("no contraction of ", to_string(graph.type(node.inputs[0]).dtype), " to ",
-                                  to_string(dtype))};
+  const DType dtype = graph.type(node.inputs[0]).dtype;
+  if (!contracts(dtype)) return {Claim::refuse, concat("no contraction of ", to_string(dtype))};
   const bool is_dot = node.op->name == "dot_general";
   if (is_dot ? onednn_multiplies(dtype) : convolution_of(graph, node).has_value())
     return {Claim::kernel, is_dot ? "oneDNN matmul" : "oneDNN convolution"};
@@ -63,8 +61,10 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
 }  // namespace
 
 const Target& cpu_target() {
-  static const Target target{
-      .name = "cpu", .claim = claim, .legalize = {inline_calls, compare_results}, .compile = compile};
+  static const Target target{.name = "cpu",
+                             .claim = claim,
+                             .legalize = {inline_calls, widen_contractions, compare_results},
+                             .compile = compile};
   return target;
 }
 

@@ -27,6 +27,11 @@ Description describe_gradient(const ConvolutionShapes& shapes, const Descriptor&
           user_scratchpad(), true};
 }
 
+Descriptor any_gradient(const Convolution& conv, DType dtype) {
+  return {ConvolutionShapes(conv).any_w.get_dims(), *data_type(dtype), memory::format_tag::any};
+}
+Descriptor any_gradient(const Convolution& conv) { return any_gradient(conv, conv.gradient); }
+
 // One gradient; the bindings say only where x, dy and the result lie.
 Step gradient_step(const Description& description, Binding x, Binding dy, Binding result, int scratch,
                    ScratchPlan& plan) {
@@ -52,7 +57,7 @@ struct Places {
                    request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])].inputs[0])),
         dy(position(request.inputs,
                     request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])].inputs[1])),
-        dw(weights_in_memory(conv, request.output_layouts[0])) {}
+        dw(weights_in_memory(conv, conv.gradient, request.output_layouts[0])) {}
   Slots slots;
   int x, dy;
   Descriptor dw;
@@ -60,7 +65,7 @@ struct Places {
 
 std::unique_ptr<Kernel> make_whole(const Places& places, const Convolution& conv) {
   const ConvolutionShapes shapes(conv);
-  const Description description = describe_gradient(shapes, shapes.any_w);
+  const Description description = describe_gradient(shapes, any_gradient(conv));
   if (!description) return nullptr;
   const Descriptor wanted = description.diff_weights_desc();
   const int scratch = places.slots.scratch;
@@ -91,7 +96,7 @@ std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convoluti
   const int64_t channels = conv.w.size(0) / parts;
   part.w[0] = part.y[1] = channels;
   const ConvolutionShapes whole(conv), shapes(part);
-  const Description description = describe_gradient(shapes, shapes.any_w);
+  const Description description = describe_gradient(shapes, any_gradient(part));
   if (!description) return nullptr;
   const Descriptor wanted = description.diff_weights_desc();
   const int scratch = places.slots.scratch;
@@ -99,7 +104,7 @@ std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convoluti
   ScratchPlan plan;
   // If blocks of the result's layout span parts, the parts meet in a row-major copy first.
   const bool direct = static_cast<bool>(channels_of(places.dw, 0, channels, wanted.get_dims()));
-  const Descriptor meeting = direct ? places.dw : weights_in_memory(conv, kRowMajor);
+  const Descriptor meeting = direct ? places.dw : weights_in_memory(conv, conv.gradient, kRowMajor);
   const int meeting_buffer = direct ? places.slots.output : scratch;
   const int64_t meeting_offset = direct ? 0 : plan.take(static_cast<int64_t>(meeting.get_size()));
   for (int64_t i = 0; i < parts; ++i) {
@@ -127,8 +132,7 @@ std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convoluti
 struct BatchParts {
   BatchParts(const Convolution& conv, int64_t parts)
       : small(conv.x.size(0) / parts), rest(conv.x.size(0) % parts) {
-    memory::dims dims = ConvolutionShapes(conv).any_w.get_dims();
-    usual = describe(conv, small, Descriptor(dims, memory::data_type::f32, memory::format_tag::any));
+    usual = describe(conv, small, any_gradient(conv, DType::f32));
     if (rest > 0 && usual) larger = describe(conv, small + 1, usual.diff_weights_desc());
   }
   static Description describe(Convolution conv, int64_t batch, const Descriptor& w) {

@@ -287,7 +287,8 @@ TEST_F(TrainerTest, MistakesAreNamed) {
           "a sample of the data is f32[1, 8, 8], but input input of the model is f32[N, 65]");
   mistake("data", "/nowhere", ErrorKind::not_found, "/nowhere");
   mistake("device", "cuda", ErrorKind::device, "cuda");
-  mistake("precision", "bf16", ErrorKind::unsupported, "precision: bf16 is not supported by tune; use f32");
+  mistake("precision", "f16", ErrorKind::unsupported,
+          "precision: f16 is not supported by tune; use f32 or bf16");
   mistake("frozen-precision", "int8", ErrorKind::unsupported, "frozen-precision: int8");
   mistake("insert-norm", "", ErrorKind::unsupported, "insert-norm");
   mistake("views", "3", ErrorKind::invalid, "views: without --augment");

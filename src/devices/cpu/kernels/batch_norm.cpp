@@ -1,4 +1,5 @@
-// Batch norm in f32: sums per channel in f64, cut into chunks that depend on the shape alone, then one map.
+// Batch norm of f32 or bf16 pictures with f32 parameters: sums per channel in f64, cut into chunks that
+// depend on the shape alone, then one map.
 #include <algorithm>
 #include <cmath>
 
@@ -56,7 +57,8 @@ struct Scratch {
 };
 
 // The sums of one chunk of rows.
-void sum_chunk_of_rows(const Picture& p, const float* x, const float* dy, const Scratch& s, int64_t chunk) {
+template <class T>
+void sum_chunk_of_rows(const Picture& p, const T* x, const T* dy, const Scratch& s, int64_t chunk) {
   constexpr int64_t kBlockElements = 8192;  // stays in the first-level cache while strips pass over it
   double *first = s.sums + 2 * chunk * p.width(), *second = first + p.width();
   std::fill_n(first, 2 * p.width(), 0.0);
@@ -64,8 +66,8 @@ void sum_chunk_of_rows(const Picture& p, const float* x, const float* dy, const 
   const int64_t begin = rows * chunk / p.chunks, end = rows * (chunk + 1) / p.chunks;
   const int64_t block = std::max<int64_t>(1, kBlockElements / p.width());
   const auto add = [&](int64_t at, int64_t count, int64_t columns) {
-    channel_functions().sum_rows(x + at, dy ? dy + at : nullptr, s.centre, count, columns, p.width(), first,
-                                 second);
+    channel_functions<T>().sum_rows(x + at, dy ? dy + at : nullptr, s.centre, count, columns, p.width(),
+                                    first, second);
   };
   for (int64_t row = begin; row < end; row += block)
     add(row * p.width(), std::min(block, end - row), p.width());
@@ -73,19 +75,22 @@ void sum_chunk_of_rows(const Picture& p, const float* x, const float* dy, const 
     add(rows * p.width(), 1, p.outer % p.repeat * p.channels);
 }
 
-void sum_chunk_of_planes(const Picture& p, const float* x, const float* dy, const Scratch& s, int64_t task) {
+template <class T>
+void sum_chunk_of_planes(const Picture& p, const T* x, const T* dy, const Scratch& s, int64_t task) {
   const int64_t channel = task / p.chunks, chunk = task % p.chunks;
   double* first = s.sums + 2 * chunk * p.width() + channel;
   double* second = first + p.width();
   *first = *second = 0;
   for (int64_t i = p.outer * chunk / p.chunks; i < p.outer * (chunk + 1) / p.chunks; ++i) {
     const int64_t at = (i * p.channels + channel) * p.inner;
-    channel_functions().sum_plane(x + at, dy ? dy + at : nullptr, s.centre[channel], p.inner, first, second);
+    channel_functions<T>().sum_plane(x + at, dy ? dy + at : nullptr, s.centre[channel], p.inner, first,
+                                     second);
   }
 }
 
 // Leaves the channels' sums in the first 2 x channels of s.sums' rows.
-void sum(const Picture& p, const float* x, const float* dy, const Scratch& s) {
+template <class T>
+void sum(const Picture& p, const T* x, const T* dy, const Scratch& s) {
   if (p.rows())
     parallel_tasks(p.chunks, p.elements(), [&](int64_t chunk) { sum_chunk_of_rows(p, x, dy, s, chunk); });
   else
@@ -105,8 +110,9 @@ void repeat(const Picture& p, float* vector) {
   for (int64_t i = p.channels; i < p.width(); ++i) vector[i] = vector[i - p.channels];
 }
 
-void map(const Picture& p, const float* x, const float* dy, const Scratch& s, float* y) {
-  const ChannelFunctions& f = channel_functions();
+template <class T>
+void map(const Picture& p, const T* x, const T* dy, const Scratch& s, T* y) {
+  const ChannelFunctions<T>& f = channel_functions<T>();
   if (!p.rows())
     return parallel_tasks(p.outer * p.channels, p.elements(), [&](int64_t plane) {
       const int64_t c = plane % p.channels, at = plane * p.inner;
@@ -127,7 +133,8 @@ float reciprocal_root(double variance, double epsilon) {
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_batch_norm_infer(const NodeRequest& request) {
+template <class T>
+static std::unique_ptr<Kernel> make_infer(const NodeRequest& request) {
   const Operand x = request.input(0), scale = request.input(1), bias = request.input(2),
                 mean = request.input(3), variance = request.input(4), y = request.output(0);
   const double epsilon = request.attributes().get<double>("epsilon");
@@ -143,12 +150,13 @@ std::unique_ptr<Kernel> make_batch_norm_infer(const NodeRequest& request) {
           s.shift[c] = bias.in<const float>(buffers)[c];
           s.slope[c] = 0;
         }
-        map(p, x.in<const float>(buffers), nullptr, s, y.in<float>(buffers));
+        map<T>(p, x.in<const T>(buffers), nullptr, s, y.in<T>(buffers));
       },
       scratch_bytes(p));
 }
 
-std::unique_ptr<Kernel> make_batch_norm_train(const NodeRequest& request) {
+template <class T>
+static std::unique_ptr<Kernel> make_train(const NodeRequest& request) {
   const Operand x = request.input(0), scale = request.input(1), bias = request.input(2),
                 y = request.output(0), mean = request.output(1), variance = request.output(2);
   const double epsilon = request.attributes().get<double>("epsilon");
@@ -157,7 +165,7 @@ std::unique_ptr<Kernel> make_batch_norm_train(const NodeRequest& request) {
   return function_kernel(
       [=](void* const* buffers) {
         const Scratch s(p, buffers[scratch]);
-        sum(p, x.in<const float>(buffers), nullptr, s);
+        sum<T>(p, x.in<const T>(buffers), nullptr, s);
         for (int64_t c = 0; c < p.channels; ++c) {
           const double m = s.sums[c] / p.count();
           const double v = std::max(0.0, s.sums[p.width() + c] / p.count() - m * m);
@@ -168,13 +176,14 @@ std::unique_ptr<Kernel> make_batch_norm_train(const NodeRequest& request) {
           if (mean) mean.in<float>(buffers)[c] = static_cast<float>(m);
           if (variance) variance.in<float>(buffers)[c] = static_cast<float>(v);
         }
-        if (y) map(p, x.in<const float>(buffers), nullptr, s, y.in<float>(buffers));
+        if (y) map<T>(p, x.in<const T>(buffers), nullptr, s, y.in<T>(buffers));
       },
       scratch_bytes(p));
 }
 
 // With z = (x - mean) rstd: dx = scale rstd (dy - mean dy - z mean (dy z))
-std::unique_ptr<Kernel> make_batch_norm_grad(const NodeRequest& request) {
+template <class T>
+static std::unique_ptr<Kernel> make_grad(const NodeRequest& request) {
   const Operand x = request.input(0), scale = request.input(1), mean = request.input(2),
                 variance = request.input(3), dy = request.input(4), dx = request.output(0),
                 dscale = request.output(1), dbias = request.output(2);
@@ -186,7 +195,7 @@ std::unique_ptr<Kernel> make_batch_norm_grad(const NodeRequest& request) {
         const Scratch s(p, buffers[scratch]);
         std::copy_n(mean.in<const float>(buffers), p.channels, s.centre);
         repeat(p, s.centre);
-        sum(p, x.in<const float>(buffers), dy.in<const float>(buffers), s);
+        sum(p, x.in<const T>(buffers), dy.in<const T>(buffers), s);
         for (int64_t c = 0; c < p.channels; ++c) {
           const double rstd =
               1 / std::sqrt(static_cast<double>(variance.in<const float>(buffers)[c]) + epsilon);
@@ -198,9 +207,21 @@ std::unique_ptr<Kernel> make_batch_norm_grad(const NodeRequest& request) {
           if (dscale) dscale.in<float>(buffers)[c] = static_cast<float>(sum_dyz);
           if (dbias) dbias.in<float>(buffers)[c] = static_cast<float>(sum_dy);
         }
-        if (dx) map(p, x.in<const float>(buffers), dy.in<const float>(buffers), s, dx.in<float>(buffers));
+        if (dx) map(p, x.in<const T>(buffers), dy.in<const T>(buffers), s, dx.in<T>(buffers));
       },
       scratch_bytes(p));
+}
+
+std::unique_ptr<Kernel> make_batch_norm_infer(const NodeRequest& request) {
+  return with_width(request.input(0).type.dtype, [&](auto t) { return make_infer<decltype(t)>(request); });
+}
+
+std::unique_ptr<Kernel> make_batch_norm_train(const NodeRequest& request) {
+  return with_width(request.input(0).type.dtype, [&](auto t) { return make_train<decltype(t)>(request); });
+}
+
+std::unique_ptr<Kernel> make_batch_norm_grad(const NodeRequest& request) {
+  return with_width(request.input(0).type.dtype, [&](auto t) { return make_grad<decltype(t)>(request); });
 }
 
 }  // namespace temper::cpu

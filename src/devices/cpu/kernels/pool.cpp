@@ -1,5 +1,5 @@
-// Pooling over f32 pictures of either layout. With channels innermost, a place is a run of channels; else of
-// one.
+// Pooling over f32 or bf16 pictures of either layout. With channels innermost, a place is a run of channels;
+// else of one.
 #include <algorithm>
 #include <limits>
 
@@ -71,74 +71,107 @@ float share(const Pool& p, const Taps& taps) {
 }
 
 // One row of one picture's windows.
-void pool_row(const Pool& p, const float* x, int64_t row, float* y) {
-  const PoolFunctions& f = pool_functions();
+template <class T>
+void pool_row(const Pool& p, const T* x, int64_t row, T* y) {
+  const PoolFunctions<T>& f = pool_functions<T>();
   const int64_t run = p.run();
   Taps taps;
   for (int64_t column = 0; column < p.out[1]; ++column) {
     find_taps(p, row, column, taps);
     const int64_t at = row * p.out_along[2] + column * p.out_along[3];
     for (int64_t c = 0; c < p.channels; c += run) {
-      const float* from = x + c * p.in_along[1];
-      float* to = y + at + c * p.out_along[1];
+      const T* from = x + c * p.in_along[1];
+      T* to = y + at + c * p.out_along[1];
       if (!p.is_max)
         f.sum(from, taps.offsets.data(), taps.count, share(p, taps), run, to);
       else if (taps.count > 0)
         f.max(from, taps.offsets.data(), taps.count, run, to);
       else
-        std::fill_n(to, run, -std::numeric_limits<float>::infinity());
+        for (int64_t i = 0; i < run; ++i) put(-std::numeric_limits<float>::infinity(), to + i);
     }
   }
 }
 
-// All of one picture's windows, for `run` channels side by side. x is null for a mean.
-void pool_grad(const Pool& p, const float* x, const float* dy, int64_t run, float* dx) {
-  const PoolFunctions& f = pool_functions();
+template <class Each>
+void over_places(const Pool& p, const Each& each) {
   for (int64_t i = 0; i < p.in[0]; ++i)
-    for (int64_t j = 0; j < p.in[1]; ++j) std::fill_n(dx + i * p.in_along[2] + j * p.in_along[3], run, 0.0f);
+    for (int64_t j = 0; j < p.in[1]; ++j) each(i * p.in_along[2] + j * p.in_along[3]);
+}
+
+// All of one picture's windows, for `run` channels side by side. x is null for a mean. sums: where dx lies,
+// or floats of the same strides.
+template <class T>
+void pool_grad(const Pool& p, const T* x, const T* dy, int64_t run, float* sums) {
+  const PoolFunctions<T>& f = pool_functions<T>();
+  over_places(p, [&](int64_t at) { std::fill_n(sums + at, run, 0.0f); });
   Taps taps;
   for (int64_t row = 0; row < p.out[0]; ++row)
     for (int64_t column = 0; column < p.out[1]; ++column) {
       find_taps(p, row, column, taps);
-      const float* from = dy + row * p.out_along[2] + column * p.out_along[3];
+      const T* from = dy + row * p.out_along[2] + column * p.out_along[3];
       if (!x)
-        f.sum_grad(from, taps.offsets.data(), taps.count, share(p, taps), run, dx);
+        f.sum_grad(from, taps.offsets.data(), taps.count, share(p, taps), run, sums);
       else if (taps.count > 0)
-        f.max_grad(x, from, taps.offsets.data(), taps.count, run, dx);
+        f.max_grad(x, from, taps.offsets.data(), taps.count, run, sums);
     }
 }
 
-}  // namespace
-
-std::unique_ptr<Kernel> make_pool(const NodeRequest& request) {
+template <class T>
+std::unique_ptr<Kernel> make_forward(const NodeRequest& request) {
   const Operand x = request.input(0), y = request.output(0);
   const Pool p = pool_of(request, x, y);
   return function_kernel([=](void* const* buffers) {
     parallel_tasks(p.batch * p.out[0], p.work(), [&](int64_t task) {
       const int64_t n = task / p.out[0];
-      pool_row(p, x.in<const float>(buffers) + n * p.in_along[0], task % p.out[0],
-               y.in<float>(buffers) + n * p.out_along[0]);
+      pool_row(p, x.in<const T>(buffers) + n * p.in_along[0], task % p.out[0],
+               y.in<T>(buffers) + n * p.out_along[0]);
     });
   });
 }
 
-// Windows overlap but never across channels, so a task has a strip of channels of one picture.
-std::unique_ptr<Kernel> make_pool_grad(const NodeRequest& request) {
+// Windows overlap but never across channels, so a task has a strip of channels of one picture. In bf16 it
+// adds up in floats of its thread's own.
+template <class T>
+std::unique_ptr<Kernel> make_gradient(const NodeRequest& request, int threads) {
+  constexpr bool kApart = !std::is_same_v<T, float>;
   const bool is_max = request.node().op->name == "max_pool_grad";
   const Operand x = is_max ? request.input(0) : Operand(), dy = request.input(is_max ? 1 : 0),
                 dx = request.output(0);
   const Pool p = pool_of(request, dx, dy);
   const int64_t strip = std::min(kStrip, p.run()),
                 strips = p.channels == 0 ? 0 : (p.channels + strip - 1) / strip;
-  return function_kernel([=](void* const* buffers) {
-    parallel_tasks(p.batch * strips, p.work(), [&](int64_t task) {
-      const int64_t n = task / strips, c = task % strips * strip;
-      const int64_t at = n * p.in_along[0] + c * p.in_along[1];
-      pool_grad(p, is_max ? x.in<const float>(buffers) + at : nullptr,
-                dy.in<const float>(buffers) + n * p.out_along[0] + c * p.out_along[1],
-                std::min(strip, p.channels - c), dx.in<float>(buffers) + at);
-    });
-  });
+  const int64_t own = (p.in[0] - 1) * p.in_along[2] + (p.in[1] - 1) * p.in_along[3] + strip;
+  const int scratch = request.scratch();
+  return function_kernel(
+      [=](void* const* buffers) {
+        parallel_tasks(p.batch * strips, p.work(), [&](int64_t task) {
+          const int64_t n = task / strips, c = task % strips * strip, run = std::min(strip, p.channels - c);
+          const int64_t at = n * p.in_along[0] + c * p.in_along[1];
+          const T* picture = is_max ? x.in<const T>(buffers) + at : nullptr;
+          const T* gradient = dy.in<const T>(buffers) + n * p.out_along[0] + c * p.out_along[1];
+          T* result = dx.in<T>(buffers) + at;
+          if constexpr (kApart) {
+            float* sums = static_cast<float*>(buffers[scratch]) + omp_get_thread_num() * own;
+            pool_grad(p, picture, gradient, run, sums);
+            over_places(p,
+                        [&](int64_t place) { pool_functions<T>().copy(sums + place, run, result + place); });
+          } else {
+            pool_grad(p, picture, gradient, run, result);
+          }
+        });
+      },
+      kApart ? threads * own * static_cast<int64_t>(sizeof(float)) : 0);
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_pool(const NodeRequest& request) {
+  return with_width(request.input(0).type.dtype, [&](auto t) { return make_forward<decltype(t)>(request); });
+}
+
+std::unique_ptr<Kernel> make_pool_grad(const NodeRequest& request) {
+  return with_width(request.input(0).type.dtype,
+                    [&](auto t) { return make_gradient<decltype(t)>(request, request.threads()); });
 }
 
 }  // namespace temper::cpu

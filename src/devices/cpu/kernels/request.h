@@ -33,7 +33,8 @@ class NodeRequest {
   Operand input(size_t index) const;  // of the node; its type even if the buffer is absent
   Operand output(size_t index) const;
   size_t inputs() const { return node_.inputs.size(); }
-  int scratch() const;  // the buffer after all others
+  int scratch() const;                              // the buffer after all others
+  int threads() const { return request_.threads; }  // of the team that will run it
 
  private:
   const KernelRequest& request_;
@@ -62,7 +63,7 @@ std::unique_ptr<Kernel> make_scatter(const NodeRequest&);
 std::unique_ptr<Kernel> make_sort(const NodeRequest&);
 std::unique_ptr<Kernel> make_arg_reduce(const NodeRequest&);
 std::unique_ptr<Kernel> make_reduce_window(const NodeRequest&);
-// softmax.cpp, norm.cpp, batch_norm.cpp, pool.cpp, dropout.cpp: f32
+// softmax.cpp, layer_norm.cpp, dropout.cpp: f32; batch_norm.cpp, pool.cpp: also bf16
 std::unique_ptr<Kernel> make_softmax(const NodeRequest&);
 std::unique_ptr<Kernel> make_cross_entropy(const NodeRequest&);
 std::unique_ptr<Kernel> make_cross_entropy_grad(const NodeRequest&);

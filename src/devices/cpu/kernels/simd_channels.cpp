@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "devices/cpu/kernels/simd_channels.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "devices/cpu/kernels/simd_bf16.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -18,15 +19,15 @@ using Wide = hn::ScalableTag<double>;
 using Narrow = hn::Rebind<float, Wide>;  // as many floats as a vector of doubles holds
 using V = hn::Vec<Wide>;
 
-template <bool kGrad>
+template <bool kGrad, class T>
 struct Terms {
   V first, second;
-  Terms(const float* x, const float* dy, V centre) {
+  Terms(const T* x, const T* dy, V centre) {
     const Wide w;
     const Narrow n;
-    const V value = hn::PromoteTo(w, hn::LoadU(n, x));
+    const V value = hn::PromoteTo(w, load(n, x));
     if constexpr (kGrad) {
-      first = hn::PromoteTo(w, hn::LoadU(n, dy));
+      first = hn::PromoteTo(w, load(n, dy));
       second = hn::Sub(value, centre);
     } else {
       first = second = value;
@@ -34,9 +35,9 @@ struct Terms {
   }
 };
 
-template <bool kGrad>
-void sum_rows(const float* x, const float* dy, const float* centre, int64_t rows, int64_t columns,
-              int64_t step, double* first, double* second) {
+template <bool kGrad, class T>
+void sum_rows(const T* x, const T* dy, const float* centre, int64_t rows, int64_t columns, int64_t step,
+              double* first, double* second) {
   const Wide w;
   const Narrow n;
   const auto lanes = static_cast<int64_t>(hn::Lanes(w));
@@ -51,7 +52,7 @@ void sum_rows(const float* x, const float* dy, const float* centre, int64_t rows
     for (int64_t i = 0; i < rows; ++i)
       for (int k = 0; k < 2; ++k) {
         const int64_t at = i * step + j + k * lanes;
-        const Terms<kGrad> t(x + at, kGrad ? dy + at : nullptr, c[k]);
+        const Terms<kGrad, T> t(x + at, kGrad ? dy + at : nullptr, c[k]);
         a[k] = hn::Add(a[k], t.first);
         b[k] = hn::MulAdd(t.first, t.second, b[k]);
       }
@@ -62,14 +63,14 @@ void sum_rows(const float* x, const float* dy, const float* centre, int64_t rows
   }
   for (; j < columns; ++j)
     for (int64_t i = 0; i < rows; ++i) {
-      const double value = x[i * step + j], weight = kGrad ? dy[i * step + j] : value;
+      const double value = number(x + i * step + j), weight = kGrad ? number(dy + i * step + j) : value;
       first[j] += weight;
       second[j] += weight * (kGrad ? value - static_cast<double>(centre[j]) : value);
     }
 }
 
-template <bool kGrad>
-void sum_plane(const float* x, const float* dy, float centre, int64_t n, double* first, double* second) {
+template <bool kGrad, class T>
+void sum_plane(const T* x, const T* dy, float centre, int64_t n, double* first, double* second) {
   const Wide w;
   const auto lanes = static_cast<int64_t>(hn::Lanes(w));
   const V c = hn::Set(w, static_cast<double>(centre));
@@ -78,7 +79,7 @@ void sum_plane(const float* x, const float* dy, float centre, int64_t n, double*
   int64_t i = 0;
   for (; i + 4 * lanes <= n; i += 4 * lanes)
     for (int k = 0; k < 4; ++k) {
-      const Terms<kGrad> t(x + i + k * lanes, kGrad ? dy + i + k * lanes : nullptr, c);
+      const Terms<kGrad, T> t(x + i + k * lanes, kGrad ? dy + i + k * lanes : nullptr, c);
       a[k] = hn::Add(a[k], t.first);
       b[k] = hn::MulAdd(t.first, t.second, b[k]);
     }
@@ -90,7 +91,7 @@ void sum_plane(const float* x, const float* dy, float centre, int64_t n, double*
     *second += parts[1][k];
   }
   for (; i < n; ++i) {
-    const double value = x[i], weight = kGrad ? dy[i] : value;
+    const double value = number(x + i), weight = kGrad ? number(dy + i) : value;
     *first += weight;
     *second += weight * (kGrad ? value - static_cast<double>(centre) : value);
   }
@@ -114,46 +115,56 @@ struct Same {
   float at(int64_t) const { return p; }
 };
 
-template <bool kGrad, class P>
-void map(const float* x, const float* dy, P centre, P factor, P slope, P shift, int64_t n, float* y) {
+template <bool kGrad, class T, class P>
+void map(const T* x, const T* dy, P centre, P factor, P slope, P shift, int64_t n, T* y) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    const auto z = hn::Sub(hn::LoadU(d, x + i), centre(i));
+    const auto z = hn::Sub(load(d, x + i), centre(i));
     if constexpr (kGrad) {
-      const auto scaled = hn::MulSub(hn::LoadU(d, dy + i), factor(i), shift(i));
-      hn::StoreU(hn::NegMulAdd(z, slope(i), scaled), d, y + i);
+      const auto scaled = hn::MulSub(load(d, dy + i), factor(i), shift(i));
+      store(d, hn::NegMulAdd(z, slope(i), scaled), y + i);
     } else {
-      hn::StoreU(hn::MulAdd(z, factor(i), shift(i)), d, y + i);
+      store(d, hn::MulAdd(z, factor(i), shift(i)), y + i);
     }
   }
   for (; i < n; ++i) {
-    const float z = x[i] - centre.at(i);
-    y[i] = kGrad ? dy[i] * factor.at(i) - shift.at(i) - z * slope.at(i) : z * factor.at(i) + shift.at(i);
+    const float z = number(x + i) - centre.at(i);
+    put(kGrad ? number(dy + i) * factor.at(i) - shift.at(i) - z * slope.at(i)
+              : z * factor.at(i) + shift.at(i),
+        y + i);
   }
 }
 
-void any_sum_rows(const float* x, const float* dy, const float* centre, int64_t rows, int64_t columns,
-                  int64_t step, double* first, double* second) {
-  (dy ? sum_rows<true> : sum_rows<false>)(x, dy, centre, rows, columns, step, first, second);
+template <class T>
+void any_sum_rows(const T* x, const T* dy, const float* centre, int64_t rows, int64_t columns, int64_t step,
+                  double* first, double* second) {
+  (dy ? sum_rows<true, T> : sum_rows<false, T>)(x, dy, centre, rows, columns, step, first, second);
 }
-void any_sum_plane(const float* x, const float* dy, float centre, int64_t n, double* first, double* second) {
-  (dy ? sum_plane<true> : sum_plane<false>)(x, dy, centre, n, first, second);
+template <class T>
+void any_sum_plane(const T* x, const T* dy, float centre, int64_t n, double* first, double* second) {
+  (dy ? sum_plane<true, T> : sum_plane<false, T>)(x, dy, centre, n, first, second);
 }
-void map_row(const float* x, const float* dy, const float* centre, const float* factor, const float* slope,
-             const float* shift, int64_t n, float* y) {
-  (dy ? map<true, ByChannel> : map<false, ByChannel>)(x, dy, {centre}, {factor}, {slope}, {shift}, n, y);
+template <class T>
+void map_row(const T* x, const T* dy, const float* centre, const float* factor, const float* slope,
+             const float* shift, int64_t n, T* y) {
+  (dy ? map<true, T, ByChannel> : map<false, T, ByChannel>)(x, dy, {centre}, {factor}, {slope}, {shift}, n,
+                                                            y);
 }
-void map_plane(const float* x, const float* dy, float centre, float factor, float slope, float shift,
-               int64_t n, float* y) {
-  (dy ? map<true, Same> : map<false, Same>)(x, dy, {centre}, {factor}, {slope}, {shift}, n, y);
+template <class T>
+void map_plane(const T* x, const T* dy, float centre, float factor, float slope, float shift, int64_t n,
+               T* y) {
+  (dy ? map<true, T, Same> : map<false, T, Same>)(x, dy, {centre}, {factor}, {slope}, {shift}, n, y);
 }
 
-const ChannelFunctions* functions() {
-  static constexpr ChannelFunctions all{any_sum_rows, any_sum_plane, map_row, map_plane};
+template <class T>
+const ChannelFunctions<T>* all_functions() {
+  static constexpr ChannelFunctions<T> all{any_sum_rows<T>, any_sum_plane<T>, map_row<T>, map_plane<T>};
   return &all;
 }
+const ChannelFunctions<float>* functions() { return all_functions<float>(); }
+const ChannelFunctions<Bf16>* bf16_functions() { return all_functions<Bf16>(); }
 
 }  // namespace
 }  // namespace temper::cpu::HWY_NAMESPACE
@@ -162,6 +173,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace temper::cpu {
 HWY_EXPORT(functions);
-const ChannelFunctions& channel_functions() { return *HWY_DYNAMIC_DISPATCH(functions)(); }
+HWY_EXPORT(bf16_functions);
+template <>
+const ChannelFunctions<float>& channel_functions() {
+  return *HWY_DYNAMIC_DISPATCH(functions)();
+}
+template <>
+const ChannelFunctions<Bf16>& channel_functions() {
+  return *HWY_DYNAMIC_DISPATCH(bf16_functions)();
+}
 }  // namespace temper::cpu
 #endif

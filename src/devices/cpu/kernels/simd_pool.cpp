@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "devices/cpu/kernels/simd_pool.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "devices/cpu/kernels/simd_bf16.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -25,37 +26,39 @@ void over_channels(int64_t channels, const Each& each) {
   for (; i < channels; ++i) each(One(), i);
 }
 
-void max(const float* x, const int64_t* taps, int64_t count, int64_t channels, float* y) {
+template <class T>
+void max(const T* x, const int64_t* taps, int64_t count, int64_t channels, T* y) {
   over_channels(channels, [&](auto d, int64_t i) HWY_ATTR {
-    auto best = hn::LoadU(d, x + taps[0] + i);
+    auto best = load(d, x + taps[0] + i);
     for (int64_t k = 1; k < count; ++k) {
-      const auto next = hn::LoadU(d, x + taps[k] + i);
+      const auto next = load(d, x + taps[k] + i);
       best = hn::IfThenElse(hn::Or(hn::Gt(next, best), hn::IsNaN(next)), next, best);
     }
-    hn::StoreU(best, d, y + i);
+    store(d, best, y + i);
   });
 }
 
-void sum(const float* x, const int64_t* taps, int64_t count, float factor, int64_t channels, float* y) {
+template <class T>
+void sum(const T* x, const int64_t* taps, int64_t count, float factor, int64_t channels, T* y) {
   over_channels(channels, [&](auto d, int64_t i) HWY_ATTR {
     auto total = hn::Zero(d);
-    for (int64_t k = 0; k < count; ++k) total = hn::Add(total, hn::LoadU(d, x + taps[k] + i));
-    hn::StoreU(hn::Mul(total, hn::Set(d, factor)), d, y + i);
+    for (int64_t k = 0; k < count; ++k) total = hn::Add(total, load(d, x + taps[k] + i));
+    store(d, hn::Mul(total, hn::Set(d, factor)), y + i);
   });
 }
 
-void max_grad(const float* x, const float* dy, const int64_t* taps, int64_t count, int64_t channels,
-              float* dx) {
+template <class T>
+void max_grad(const T* x, const T* dy, const int64_t* taps, int64_t count, int64_t channels, float* dx) {
   over_channels(channels, [&](auto d, int64_t i) HWY_ATTR {
-    auto best = hn::LoadU(d, x + taps[0] + i);
+    auto best = load(d, x + taps[0] + i);
     auto at = hn::Zero(d);  // the number of the tap
     for (int64_t k = 1; k < count; ++k) {
-      const auto next = hn::LoadU(d, x + taps[k] + i);
+      const auto next = load(d, x + taps[k] + i);
       const auto better = hn::AndNot(hn::IsNaN(best), hn::Or(hn::Gt(next, best), hn::IsNaN(next)));
       best = hn::IfThenElse(better, next, best);
       at = hn::IfThenElse(better, hn::Set(d, static_cast<float>(k)), at);
     }
-    const auto grad = hn::LoadU(d, dy + i);
+    const auto grad = load(d, dy + i);
     for (int64_t k = 0; k < count; ++k) {
       float* to = dx + taps[k] + i;
       const auto here = hn::IfThenElseZero(hn::Eq(at, hn::Set(d, static_cast<float>(k))), grad);
@@ -64,10 +67,10 @@ void max_grad(const float* x, const float* dy, const int64_t* taps, int64_t coun
   });
 }
 
-void sum_grad(const float* dy, const int64_t* taps, int64_t count, float factor, int64_t channels,
-              float* dx) {
+template <class T>
+void sum_grad(const T* dy, const int64_t* taps, int64_t count, float factor, int64_t channels, float* dx) {
   over_channels(channels, [&](auto d, int64_t i) HWY_ATTR {
-    const auto grad = hn::Mul(hn::LoadU(d, dy + i), hn::Set(d, factor));
+    const auto grad = hn::Mul(load(d, dy + i), hn::Set(d, factor));
     for (int64_t k = 0; k < count; ++k) {
       float* to = dx + taps[k] + i;
       hn::StoreU(hn::Add(hn::LoadU(d, to), grad), d, to);
@@ -75,10 +78,18 @@ void sum_grad(const float* dy, const int64_t* taps, int64_t count, float factor,
   });
 }
 
-const PoolFunctions* functions() {
-  static constexpr PoolFunctions all{max, sum, max_grad, sum_grad};
+template <class T>
+void copy(const float* from, int64_t n, T* to) {
+  over_channels(n, [&](auto d, int64_t i) HWY_ATTR { store(d, hn::LoadU(d, from + i), to + i); });
+}
+
+template <class T>
+const PoolFunctions<T>* all_functions() {
+  static constexpr PoolFunctions<T> all{max<T>, sum<T>, max_grad<T>, sum_grad<T>, copy<T>};
   return &all;
 }
+const PoolFunctions<float>* functions() { return all_functions<float>(); }
+const PoolFunctions<Bf16>* bf16_functions() { return all_functions<Bf16>(); }
 
 }  // namespace
 }  // namespace temper::cpu::HWY_NAMESPACE
@@ -87,6 +98,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace temper::cpu {
 HWY_EXPORT(functions);
-const PoolFunctions& pool_functions() { return *HWY_DYNAMIC_DISPATCH(functions)(); }
+HWY_EXPORT(bf16_functions);
+template <>
+const PoolFunctions<float>& pool_functions() {
+  return *HWY_DYNAMIC_DISPATCH(functions)();
+}
+template <>
+const PoolFunctions<Bf16>& pool_functions() {
+  return *HWY_DYNAMIC_DISPATCH(bf16_functions)();
+}
 }  // namespace temper::cpu
 #endif

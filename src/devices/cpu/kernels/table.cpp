@@ -14,7 +14,7 @@ struct Row {
   std::string_view op;
   MakeKernel make;
   Accepts accepts = Accepts::row_major;
-  bool f32_only = false;  // in another dtype the op decomposes
+  enum Width { any, f32, f32_or_bf16 } width = any;  // in another dtype the op decomposes
   std::string_view (*lacks)(const Graph&,
                             const Node&) = nullptr;  // why this node decomposes; empty if it does not
   std::vector<size_t> in_place = {};                 // inputs whose memory output 0 may take
@@ -35,10 +35,13 @@ std::string_view lacks_f32_logits(const Graph& graph, const Node& node) {
   return graph.type(node.inputs[0]).dtype == DType::f32 ? std::string_view() : "its kernel is for f32";
 }
 
+// Of a batch norm: all operands but x and dy.
 std::string_view lacks_f32_parameters(const Graph& graph, const Node& node) {
-  const auto f32 = [&](Value value) { return graph.type(value).dtype == DType::f32; };
-  return std::all_of(node.inputs.begin(), node.inputs.end(), f32) ? std::string_view()
-                                                                  : "its kernel is for f32";
+  for (size_t i = 1; i < node.inputs.size(); ++i) {
+    const bool is_dy = node.op->name == "batch_norm_grad" && i == 4;
+    if (!is_dy && graph.type(node.inputs[i]).dtype != DType::f32) return "its kernel is for f32 parameters";
+  }
+  return {};
 }
 
 const std::vector<Row>& rows() {
@@ -50,27 +53,27 @@ const std::vector<Row>& rows() {
       {"concat", make_concat, kAny},
       {"reverse", make_reverse, kAny},
       {"dynamic_slice", make_dynamic_slice, kAny},
-      {"dynamic_update_slice", make_dynamic_update_slice, kAny, false, nullptr, {0}},
+      {"dynamic_update_slice", make_dynamic_update_slice, kAny, Row::any, nullptr, {0}},
       {"gather", make_gather},
-      {"scatter", make_scatter, kRow, false, nullptr, {0}},
+      {"scatter", make_scatter, kRow, Row::any, nullptr, {0}},
       {"sort", make_sort},
       {"arg_reduce", make_arg_reduce},
       {"reduce_window", make_reduce_window, kAny},
       {"embedding", make_embedding},
-      {"softmax", make_softmax, kRow, true, lacks_inner_axis, {0}},
-      {"log_softmax", make_softmax, kRow, true, lacks_inner_axis, {0}},
-      {"cross_entropy", make_cross_entropy, kRow, true, lacks_f32_logits},
-      {"cross_entropy_grad", make_cross_entropy_grad, kRow, true, nullptr, {0}},
-      {"layer_norm", make_layer_norm, kRow, true, nullptr, {0}},
-      {"layer_norm_grad", make_layer_norm_grad, kRow, true, nullptr, {0, 4}},
-      {"batch_norm_infer", make_batch_norm_infer, kAny, true, lacks_f32_parameters, {0}},
-      {"batch_norm_train", make_batch_norm_train, kAny, true, lacks_f32_parameters, {0}},
-      {"batch_norm_grad", make_batch_norm_grad, kAny, true, lacks_f32_parameters, {0, 4}},
-      {"max_pool", make_pool, kAny, true, lacks_small_window},
-      {"avg_pool", make_pool, kAny, true, lacks_small_window},
-      {"max_pool_grad", make_pool_grad, kAny, true, lacks_small_window},
-      {"avg_pool_grad", make_pool_grad, kAny, true, lacks_small_window},
-      {"dropout", make_dropout, kRow, true, nullptr, {0}},
+      {"softmax", make_softmax, kRow, Row::f32, lacks_inner_axis, {0}},
+      {"log_softmax", make_softmax, kRow, Row::f32, lacks_inner_axis, {0}},
+      {"cross_entropy", make_cross_entropy, kRow, Row::f32, lacks_f32_logits},
+      {"cross_entropy_grad", make_cross_entropy_grad, kRow, Row::f32, nullptr, {0}},
+      {"layer_norm", make_layer_norm, kRow, Row::f32, nullptr, {0}},
+      {"layer_norm_grad", make_layer_norm_grad, kRow, Row::f32, nullptr, {0, 4}},
+      {"batch_norm_infer", make_batch_norm_infer, kAny, Row::f32_or_bf16, lacks_f32_parameters, {0}},
+      {"batch_norm_train", make_batch_norm_train, kAny, Row::f32_or_bf16, lacks_f32_parameters, {0}},
+      {"batch_norm_grad", make_batch_norm_grad, kAny, Row::f32_or_bf16, lacks_f32_parameters, {0, 4}},
+      {"max_pool", make_pool, kAny, Row::f32_or_bf16, lacks_small_window},
+      {"avg_pool", make_pool, kAny, Row::f32_or_bf16, lacks_small_window},
+      {"max_pool_grad", make_pool_grad, kAny, Row::f32_or_bf16, lacks_small_window},
+      {"avg_pool_grad", make_pool_grad, kAny, Row::f32_or_bf16, lacks_small_window},
+      {"dropout", make_dropout, kRow, Row::f32, nullptr, {0}},
   };
   return all;
 }
@@ -103,8 +106,11 @@ Claim claim_kernel(const Graph& graph, const Node& node) {
   for (const Type& output : node.outputs)
     if (auto claim = unsupported(output)) return *claim;
   if (const Row* row = find_row(name)) {
-    if (row->f32_only && node.outputs[0].dtype != DType::f32)
-      return {Claim::decompose, "its kernel is for f32"};
+    const DType dtype = node.outputs[0].dtype;
+    const bool narrow = dtype == DType::bf16 && row->width == Row::f32_or_bf16;
+    if (row->width != Row::any && dtype != DType::f32 && !narrow)
+      return {Claim::decompose,
+              row->width == Row::f32 ? "its kernel is for f32" : "its kernel is for f32 and bf16"};
     const std::string_view lack = row->lacks ? row->lacks(graph, node) : std::string_view();
     if (!lack.empty()) return {Claim::decompose, std::string(lack)};
     return {Claim::kernel, "SIMD kernel"};
