@@ -226,6 +226,12 @@ static const std::vector<Case>& cases() {
        {1, 2, 8, 8},
        {.low = {3, 3}, .high = {3, 3}}},
       {"f16", {1, 4, 5, 5}, {3, 4, 3, 3}, {1, 3, 5, 5}, {.low = {1, 1}, .high = {1, 1}}, DType::f16},
+      {"bf16 depthwise stride 2x1",
+       {2, 21, 6, 5},
+       {21, 1, 3, 3},
+       {2, 21, 3, 5},
+       {.strides = {2, 1}, .low = {1, 1}, .high = {1, 1}, .groups = 21},
+       DType::bf16},
       {"bf16", {1, 4, 5, 5}, {3, 4, 3, 3}, {1, 3, 5, 5}, {.low = {1, 1}, .high = {1, 1}}, DType::bf16}};
   return kCases;
 }

@@ -163,6 +163,14 @@ std::unique_ptr<Kernel> make_input_gradient(const KernelRequest& request, const 
                                             bool deterministic) {
   const Node& node = request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])];
   const Slots slots(request);
+  const int dy = position(request.inputs, node.inputs[0]);
+  if (is_strided_depthwise(conv)) {
+    const Value source = weights_of(request.graph, node);
+    const int w = position(request.inputs, source);
+    const Descriptor present = weights_in_memory(conv, request.graph.type(source).dtype,
+                                                 request.input_layouts[static_cast<size_t>(w)]);
+    return make_depthwise_gradient(conv, present, w, {dy, slots.output, slots.scratch});
+  }
   const int64_t batch = conv.x.size(0);
   const bool cut = deterministic && depends_on_team(conv);
   const int64_t parts = cut ? batch_parts(batch) : 1;
@@ -175,7 +183,6 @@ std::unique_ptr<Kernel> make_input_gradient(const KernelRequest& request, const 
   if (!larger) return nullptr;
   std::vector<Step> steps;
   ScratchPlan scratch;
-  const int dy = position(request.inputs, node.inputs[0]);
   const Binding bound_weights = bind_weights(request, conv, weights, steps, scratch);
   const size_t before = steps.size();
   const int64_t x_bytes = byte_size({conv.dtype, conv.x}) / batch,

@@ -1,5 +1,7 @@
 #pragma once
 // What the convolution kernels share: a Convolution in oneDNN's terms.
+#include <array>
+
 #include "devices/cpu/convolution.h"
 #include "devices/cpu/onednn.h"
 
@@ -20,6 +22,12 @@ dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionS
 
 // The weights as they lie in `layout`, with an axis for the groups if there are several.
 Descriptor weights_in_memory(const Convolution& convolution, DType dtype, int64_t layout);
+
+// Whether own loops compute the gradient of its input.
+bool is_strided_depthwise(const Convolution& convolution);
+// weights: as they lie in `weights_buffer`. buffers: dy, dx, scratch.
+std::unique_ptr<Kernel> make_depthwise_gradient(const Convolution& convolution, const Descriptor& weights,
+                                                int weights_buffer, std::array<int, 3> buffers);
 
 std::unique_ptr<Kernel> make_weight_gradient(const KernelRequest& request, const Convolution& convolution,
                                              bool deterministic);

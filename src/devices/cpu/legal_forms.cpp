@@ -1,6 +1,5 @@
 #include "devices/cpu/legal_forms.h"
 
-#include "devices/cpu/convolution.h"
 #include "devices/cpu/fusion.h"
 #include "devices/cpu/onednn.h"
 #include "ir/builder.h"
@@ -17,21 +16,10 @@ Graph inline_calls(const Graph& graph) {
   return rewrite(graph, expand);
 }
 
-namespace {
-
-// oneDNN 3.2 computes this gradient in bf16 at a fiftieth of its speed in f32.
-bool is_strided_depthwise_gradient(const Graph& graph, const Node& node) {
-  if (node.op->name != "conv_input_grad") return false;
-  const auto conv = convolution_of(graph, node);
-  return conv && conv->groups > 1 && conv->groups == conv->x.size(1) && conv->strides != Ints{1, 1};
-}
-
-}  // namespace
-
 Graph widen_contractions(const Graph& graph) {
-  const auto widen = [&](Builder& b, const NodeView& view) -> std::optional<std::vector<Value>> {
+  if (has_bf16_kernels()) return graph;
+  const auto widen = [](Builder& b, const NodeView& view) -> std::optional<std::vector<Value>> {
     if (!is_contraction(view.node) || b.dtype(view.inputs[0]) != DType::bf16) return std::nullopt;
-    if (has_bf16_kernels() && !is_strided_depthwise_gradient(graph, view.node)) return std::nullopt;
     std::vector<Value> inputs;
     for (const Value input : view.inputs)
       inputs.push_back(input ? ops::convert(b, input, DType::f32) : Value{});

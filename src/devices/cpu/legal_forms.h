@@ -6,8 +6,7 @@ namespace temper::cpu {
 
 Graph inline_calls(const Graph& graph);  // a `call` becomes its body
 
-// Contractions of bf16 for which oneDNN has no kernel, or one slower than in f32, run in f32 between
-// converts.
+// Where oneDNN has no kernels for bf16, contractions of it run in f32 between converts.
 Graph widen_contractions(const Graph& graph);
 
 // x > c is max(x, c) > c, and likewise for min: a gradient that asks for the side of a bound then reads the

@@ -11,6 +11,7 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "hwy/contrib/math/math-inl.h"
+#include "devices/cpu/kernels/simd_bf16.h"
 #include "devices/cpu/kernels/simd_math.h"
 // clang-format on
 
@@ -193,18 +194,23 @@ void store_f16(const void* a, const void*, const void*, void* out, int64_t n) {
 }
 
 void load_bf16(const void* a, const void*, const void*, void* out, int64_t n) {
-  const auto* x = static_cast<const uint16_t*>(a);
-  auto* y = static_cast<uint32_t*>(out);
-  for (int64_t i = 0; i < n; ++i) y[i] = static_cast<uint32_t>(x[i]) << 16;
+  const D d;
+  const auto* x = static_cast<const Bf16*>(a);
+  auto* y = static_cast<float*>(out);
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(load(d, x + i), d, y + i);
+  for (; i < n; ++i) y[i] = number(x + i);
 }
 
 void store_bf16(const void* a, const void*, const void*, void* out, int64_t n) {
-  const auto* x = static_cast<const uint32_t*>(a);
-  auto* y = static_cast<uint16_t*>(out);
-  for (int64_t i = 0; i < n; ++i) {  // to nearest even; NaN stays NaN
-    const uint32_t bits = x[i], rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-    y[i] = static_cast<uint16_t>((bits & 0x7fffffff) > 0x7f800000 ? bits >> 16 | 0x40 : rounded);
-  }
+  const D d;
+  const auto* x = static_cast<const float*>(a);
+  auto* y = static_cast<Bf16*>(out);
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(d, hn::LoadU(d, x + i), y + i);
+  for (; i < n; ++i) put(x[i], y + i);
 }
 
 double sum(const float* x, int64_t n) {
