@@ -58,6 +58,7 @@ function(temper_tests name)
   add_executable(test_${target} ${sources})
   target_link_libraries(test_${target} PRIVATE ${TESTS_DEPENDS} ${TESTS_LIBRARIES} test_support GTest::gtest_main)
   temper_precompile(test_${target} test)
-  gtest_discover_tests(test_${target} NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/" PROPERTIES LABELS unit)
+  gtest_discover_tests(test_${target} NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/" PROPERTIES
+                       LABELS unit ENVIRONMENT GOMP_SPINCOUNT=2000)  # as the program: tests share the processors
   add_dependencies(unit_tests test_${target})
 endfunction()

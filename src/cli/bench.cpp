@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/memory.h"
+#include "base/process_age.h"
 #include "base/stop_signal.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -23,6 +24,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Timing {
   std::vector<double> seconds;
+  double first_run = 0;  // seconds from the start of the process to the end of the first run
   double quantile(double share) const {
     std::vector<double> sorted = seconds;
     std::sort(sorted.begin(), sorted.end());
@@ -35,9 +37,11 @@ struct Timing {
 template <class Step>
 Timing measure(int64_t iterations, double duration, TerminalEvents& events, Context* profiled,
                const Step& step) {
-  for (int i = 0; i < 2; ++i) step();
-  if (profiled) profiled->set_profiling(true);
   Timing timing;
+  step();
+  timing.first_run = process_age_seconds();
+  step();
+  if (profiled) profiled->set_profiling(true);
   const Clock::time_point start = Clock::now();
   while (stop_signal() == 0) {
     const auto count = static_cast<int64_t>(timing.seconds.size());
@@ -73,22 +77,34 @@ SymbolSizes sizes_for(const Inference& inference, int64_t batch) {
   return sizes;
 }
 
-Json result_of(const Timing& timing, const ModelOptions& options, Device& device, int threads, int64_t batch,
-               double operations) {
+struct Bench {
+  Device& device;
+  const Model& model;
+  const ModelOptions& options;
+  CompileOptions compile;
+  BenchStep step;
+  int64_t batch = 1, iterations = 0;
+  double duration = 3;
+  bool profile = false, peaks = true;
+  TerminalEvents& events;
+};
+
+Json result_of(const Bench& b, const Timing& timing, double operations) {
   if (timing.seconds.empty())
     throw Error(ErrorKind::invalid, "interrupted before the first run was measured");
   const double median = timing.quantile(0.5);
   const int64_t peak_rss = peak_rss_bytes();  // before the limits are measured, which takes memory too
-  const DeviceFacts facts = device.measure();
+  const DeviceFacts facts = b.peaks ? b.device.measure() : b.device.facts();
   Json result = result_head("bench");
-  result["device"] = device.name();
-  result["precision"] = options.precision;
-  result["batch"] = batch;
-  result["threads"] = threads;
+  result["device"] = b.device.name();
+  result["precision"] = b.options.precision;
+  result["batch"] = b.batch;
+  result["threads"] = b.compile.threads;
   result["iterations"] = timing.seconds.size();
+  result["first_run_seconds"] = timing.first_run;
   result["median_ms"] = median * 1e3;
   result["p99_ms"] = timing.quantile(0.99) * 1e3;
-  result["samples_per_second"] = static_cast<double>(batch) / median;
+  result["samples_per_second"] = static_cast<double>(b.batch) / median;
   result["gflops"] = operations / median * 1e-9;
   result["peak_gflops"] = facts.peak_flops > 0 ? Json(facts.peak_flops * 1e-9) : Json();
   result["peak_rss_bytes"] = peak_rss;
@@ -108,30 +124,22 @@ void print_result(const Json& result) {
   std::fputs(text.c_str(), stdout);
 }
 
-struct Bench {
-  Device& device;
-  const Model& model;
-  const ModelOptions& options;
-  CompileOptions compile;
-  BenchStep step;
-  int64_t batch = 1, iterations = 0;
-  double duration = 3;
-  bool profile = false;
-  TerminalEvents& events;
-};
-
 Json bench_step(const Bench& b) {
   StepBench step(b.device, b.model, b.step, b.compile);
   Context* const profiled = b.profile ? &step.context() : nullptr;
   const Timing timing = measure(b.iterations, b.duration, b.events, profiled, [&] { step.run(); });
-  Json result =
-      result_of(timing, b.options, b.device, b.compile.threads, b.batch, static_cast<double>(step.flops()));
+  Json result = result_of(b, timing, static_cast<double>(step.flops()));
   result["steps"] = step.steps();
   double total = 0;
   for (double seconds : timing.seconds) total += seconds;
   result["seconds"] = total;
   result["loss_first"] = step.loss_first();
   result["loss_last"] = step.loss_last();
+  const Program& program = step.executable().program();
+  int64_t state = 0;
+  for (const Donation& pair : program.donations)
+    state += byte_size(program.inputs[static_cast<size_t>(pair.input)].type);
+  result["plan"] = describe_cost(step.executable(), state);
   if (profiled) result["launches"] = describe_profile(profiled->profile());
   return result;
 }
@@ -147,7 +155,11 @@ Json bench_inference(const Bench& b) {
   const Timing timing =
       measure(b.iterations, b.duration, b.events, profiled, [&] { inference.run(prepared); });
   const auto operations = static_cast<double>(flops(specialise(inference.graph(), sizes)));
-  Json result = result_of(timing, b.options, b.device, b.compile.threads, b.batch, operations);
+  Json result = result_of(b, timing, operations);
+  int64_t kept = 0;
+  for (size_t i = 0; i < program.inputs.size(); ++i)
+    if (std::ranges::find(prepared.data, i) == prepared.data.end()) kept += byte_size(program.inputs[i].type);
+  result["plan"] = describe_cost(*prepared.executable, kept);
   if (profiled) result["launches"] = describe_profile(profiled->profile());
   return result;
 }
@@ -163,7 +175,7 @@ int bench(const std::vector<std::string>& words) {
   BenchStep step;
   int64_t batch = 1, iterations = 0;
   double duration = 3;
-  bool training = false, profile = false;
+  bool training = false, profile = false, no_peaks = false;
   options.declare(arguments);
   arguments.option("batch", batch, "N", "samples a run");
   arguments.option("iterations", iterations, "N", "runs to measure (default: as many as fit the duration)");
@@ -171,6 +183,8 @@ int bench(const std::vector<std::string>& words) {
   arguments.flag("train", training, "a training step on random data: all parameters train");
   arguments.option("optimizer", step.optimizer, "NAME", "of the training step; sgd has momentum 0.9");
   arguments.flag("profile", profile, "what each launch of a run takes; measuring it costs a little");
+  arguments.flag("no-peaks", no_peaks,
+                 "do not measure what the device can do at most, which takes half a second");
   common.declare(arguments);
   if (!arguments.parse()) return 0;
   if (batch < 1) throw Error(ErrorKind::invalid, concat("--batch: expected at least 1, found ", batch));
@@ -186,7 +200,8 @@ int bench(const std::vector<std::string>& words) {
   const Model model = open_model({options.model, options.weights, options.shape, options.preprocess,
                                   options.labels, static_cast<uint64_t>(options.seed)},
                                  events);
-  const Bench b{device, model, options, compile, step, batch, iterations, duration, profile, events};
+  const Bench b{device,     model,    options, compile,   step,  batch,
+                iterations, duration, profile, !no_peaks, events};
   const Json result = training ? bench_step(b) : bench_inference(b);
   events.clear();
   if (!common.json) print_result(result);

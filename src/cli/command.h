@@ -71,6 +71,9 @@ class TerminalEvents : public TrainEvents {
 // What each launch of a program took, the slowest first: name, kind, ms and flops and bytes of one run.
 Json describe_profile(std::vector<LaunchProfile> launches);
 void print_profile(const Json& launches);
+// What a run costs by its plan, without a clock: launches, those that only move memory, bytes read and
+// written, and the bytes of what stays from run to run and of what does not.
+Json describe_cost(const Executable& executable, int64_t state_bytes);
 
 // "command", "version", "schema": the head of every JSON object.
 Json result_head(std::string_view command);

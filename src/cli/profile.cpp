@@ -25,6 +25,22 @@ Json describe_profile(std::vector<LaunchProfile> launches) {
   return list;
 }
 
+Json describe_cost(const Executable& executable, int64_t state_bytes) {
+  int64_t reorders = 0, bytes = 0;
+  const std::vector<LaunchProfile> launches = executable.launches();
+  for (const LaunchProfile& launch : launches) {
+    reorders += launch.kind == "reorder" || launch.kind == "copy";
+    bytes += launch.bytes;
+  }
+  Json plan;
+  plan["launches"] = launches.size();
+  plan["reorders"] = reorders;
+  plan["bytes"] = bytes;
+  plan["arena_bytes"] = executable.program().memory.temporaries;
+  plan["state_bytes"] = state_bytes;
+  return plan;
+}
+
 void print_profile(const Json& launches) {
   double total = 0;
   for (const Json& launch : launches.items()) total += launch.at("ms").number();

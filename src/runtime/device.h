@@ -11,7 +11,7 @@
 
 namespace temper {
 
-// One step of a program, over the runs since profiling was turned on.
+// One step of a program; runs and seconds are those since profiling was turned on.
 struct LaunchProfile {
   std::string name;   // of the node for people, else its op
   std::string kind;   // "conv2d+max", "reorder"
@@ -36,6 +36,7 @@ class Executable {
   virtual ~Executable() = default;
   virtual const Program& program() const = 0;
   virtual std::unique_ptr<Context> make_context() const = 0;
+  virtual std::vector<LaunchProfile> launches() const { return {}; }  // in order; nothing measured
 
   // arguments: one per program().inputs, on this device, in its layout; donated ones are taken (left empty),
   // and after a failed run count as lost. results: one per program().outputs; an empty entry is allocated,

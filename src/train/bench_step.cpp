@@ -53,6 +53,7 @@ struct StepBench::State {
   std::unique_ptr<Context> context;
   std::vector<Tensor> arguments, results;
   size_t loss_input = 0, weight_input = 0;
+  Tensor zero;  // what the sums begin with
   double lr = 0, loss_first = 0;
   nn::Optimizer optimizer;
   int64_t steps = 0;
@@ -98,6 +99,7 @@ StepBench::StepBench(Device& device, const Model& model, const BenchStep& option
     if (input.name == "stat.loss") s.loss_input = i;
     if (input.name == "stat.weight") s.weight_input = i;
   }
+  s.zero = Tensor(program.inputs[s.loss_input].type);
   s.results.resize(program.outputs.size());
   for (size_t i = 0; i < program.outputs.size(); ++i) {
     const auto donated = [&](const Donation& pair) { return pair.output == static_cast<int>(i); };
@@ -108,13 +110,11 @@ StepBench::StepBench(Device& device, const Model& model, const BenchStep& option
 
 StepBench::~StepBench() = default;
 
-// The sums start anew with each step, so that they hold the loss of one.
-static void clear(Device& device, Tensor& sum) { device.copy(Tensor(sum.type()), sum); }
-
 void StepBench::run() {
   State& s = *state_;
-  clear(s.device, s.arguments[s.loss_input]);
-  clear(s.device, s.arguments[s.weight_input]);
+  // The sums start anew with each step, so that they hold the loss of one.
+  s.device.copy(s.zero, s.arguments[s.loss_input]);
+  s.device.copy(s.zero, s.arguments[s.weight_input]);
   s.executable->run(*s.context, s.arguments, s.results);
   for (const Donation& pair : s.executable->program().donations)
     s.arguments[static_cast<size_t>(pair.input)] = std::move(s.results[static_cast<size_t>(pair.output)]);

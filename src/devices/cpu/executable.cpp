@@ -34,6 +34,11 @@ class CpuExecutable : public Executable {
   std::unique_ptr<Context> make_context() const override {
     return std::make_unique<CpuContext>(plan_, program_->inputs.size(), program_->outputs.size());
   }
+  std::vector<LaunchProfile> launches() const override {
+    std::vector<LaunchProfile> list;
+    for (const Launch& launch : plan_.launches) list.push_back(launch.about);
+    return list;
+  }
 
   void run(Context& context, std::span<Tensor> arguments, std::span<Tensor> results) const override {
     auto& own = static_cast<CpuContext&>(context);

@@ -104,12 +104,25 @@ TEST_F(CommandLineTest, ResultsOfEvalPredictAndBench) {
   EXPECT_EQ(second.at("error").at("file").text(), bad);
   EXPECT_EQ(lines[0], lines[2]);
 
-  const std::vector<std::string> measured = {
-      "command", "version",     "schema",        "device", "precision",
-      "batch",   "threads",     "median_ms",     "p99_ms", "samples_per_second",
-      "gflops",  "peak_gflops", "peak_rss_bytes"};
+  const std::vector<std::string> measured = {"command",
+                                             "version",
+                                             "schema",
+                                             "device",
+                                             "precision",
+                                             "batch",
+                                             "threads",
+                                             "median_ms",
+                                             "p99_ms",
+                                             "samples_per_second",
+                                             "gflops",
+                                             "peak_gflops",
+                                             "peak_rss_bytes",
+                                             "first_run_seconds",
+                                             "plan"};
   const Json run = Json::parse(temper("bench mlp:784-16-10 --iterations 3 --json").output);
   EXPECT_THAT(keys(run), IsSupersetOf(measured));
+  EXPECT_THAT(keys(run.at("plan")),
+              testing::UnorderedElementsAre("launches", "reorders", "bytes", "arena_bytes", "state_bytes"));
   const Json step = Json::parse(temper("bench mlp:784-16-10 --train --batch 8 --iterations 3 --json").output);
   EXPECT_THAT(keys(step), IsSupersetOf(measured));
   EXPECT_THAT(keys(step), IsSupersetOf({"steps", "seconds", "loss_first", "loss_last"}));

@@ -1,7 +1,10 @@
-#include "allocations.h"
+#include "support/hooks/allocations.h"
 
 #include <dlfcn.h>
 #include <execinfo.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstddef>
@@ -10,7 +13,7 @@
 namespace {
 
 std::atomic<bool> counting = false;
-std::atomic<int64_t> count = 0;
+std::atomic<int64_t> own = 0, onednn = 0, onednn_most = 0, mapped = 0;
 thread_local bool looking = false;  // the look itself may allocate
 
 bool inside_onednn() {
@@ -23,10 +26,17 @@ bool inside_onednn() {
   return false;
 }
 
-[[maybe_unused]] void note() {
+[[maybe_unused]] void note(size_t bytes) {
   if (!counting || looking) return;
   looking = true;
-  if (!inside_onednn()) ++count;
+  if (inside_onednn()) {
+    ++onednn;
+    const auto found = static_cast<int64_t>(bytes);
+    for (int64_t most = onednn_most; most < found && !onednn_most.compare_exchange_weak(most, found);) {
+    }
+  } else {
+    ++own;
+  }
   looking = false;
 }
 
@@ -50,15 +60,20 @@ void* __libc_realloc(void*, size_t);
 void* __libc_memalign(size_t, size_t);
 // NOLINTEND(bugprone-reserved-identifier)
 
-void* malloc(size_t bytes) { return note(), __libc_malloc(bytes); }
-void* calloc(size_t n, size_t bytes) { return note(), __libc_calloc(n, bytes); }
-void* realloc(void* old, size_t bytes) { return note(), __libc_realloc(old, bytes); }
-void* memalign(size_t alignment, size_t bytes) { return note(), __libc_memalign(alignment, bytes); }
-void* aligned_alloc(size_t alignment, size_t bytes) { return note(), __libc_memalign(alignment, bytes); }
+void* malloc(size_t bytes) { return note(bytes), __libc_malloc(bytes); }
+void* calloc(size_t n, size_t bytes) { return note(n * bytes), __libc_calloc(n, bytes); }
+void* realloc(void* old, size_t bytes) { return note(bytes), __libc_realloc(old, bytes); }
+void* memalign(size_t alignment, size_t bytes) { return note(bytes), __libc_memalign(alignment, bytes); }
+void* aligned_alloc(size_t alignment, size_t bytes) { return note(bytes), __libc_memalign(alignment, bytes); }
 int posix_memalign(void** result, size_t alignment, size_t bytes) {
-  note();
+  note(bytes);
   *result = __libc_memalign(alignment, bytes);
   return *result ? 0 : 12;  // ENOMEM
+}
+void* mmap(void* address, size_t bytes, int protection, int flags, int file, off_t offset) {
+  mapped += counting;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel answers with an address or a small negative number
+  return reinterpret_cast<void*>(syscall(SYS_mmap, address, bytes, protection, flags, file, offset));
 }
 }
 #endif
@@ -68,13 +83,13 @@ namespace temper {
 void start_counting_allocations() {
   void* frame;
   backtrace(&frame, 1);  // loads what it needs
-  count = 0;
+  own = onednn = onednn_most = mapped = 0;
   counting = true;
 }
 
-int64_t stop_counting_allocations() {
+Allocations stop_counting_allocations() {
   counting = false;
-  return count;
+  return {.own = own, .onednn = onednn, .onednn_most = onednn_most, .mapped = mapped};
 }
 
 bool can_count_allocations() { return kHooked; }
