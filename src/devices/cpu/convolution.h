@@ -19,6 +19,9 @@ std::optional<Convolution> convolution_of(const Graph& graph, const Node& node);
 // The layout of the weights that the forward kernel likes best; kRowMajor if it is none that can be named.
 int64_t best_weight_layout(const Convolution& convolution, int threads);
 
+// The layout in which the kernel of the weights' gradient writes it in f32; as above.
+int64_t best_gradient_layout(const Convolution& convolution, int threads);
+
 // Null if oneDNN has no kernel for it. x and y lie channels-last, w in any layout. With `deterministic`,
 // weight gradients are sums of a fixed number of parts, whatever the number of threads.
 std::unique_ptr<Kernel> make_convolution(const KernelRequest& request, bool deterministic);

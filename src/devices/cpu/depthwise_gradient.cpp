@@ -1,5 +1,5 @@
-// The gradient of a depthwise convolution's input in bf16, by own loops: oneDNN 3.2 takes fifty times as long for
-// strides above 1. Each place of x gathers from the windows that saw it.
+// The gradient of a depthwise convolution's input in bf16, by own loops: oneDNN 3.2 takes fifty times as long
+// for strides above 1. Each place of x gathers from the windows that saw it.
 #include <array>
 
 #include "devices/cpu/convolution_shapes.h"
@@ -87,16 +87,17 @@ class DepthwiseGradient : public Kernel {
 }  // namespace
 
 bool is_strided_depthwise(const Convolution& conv) {
-  return conv.dtype == DType::bf16 && conv.x.rank() == 4 && conv.groups > 1 && conv.groups == conv.x.size(1) &&
-         conv.groups == conv.w.size(0) && conv.strides != Ints{1, 1} &&
+  return conv.dtype == DType::bf16 && conv.x.rank() == 4 && conv.groups > 1 &&
+         conv.groups == conv.x.size(1) && conv.groups == conv.w.size(0) && conv.strides != Ints{1, 1} &&
          conv.w.size(2) * conv.w.size(3) <= DepthwiseGradient::kMostTaps;
 }
 
 std::unique_ptr<Kernel> make_depthwise_gradient(const Convolution& conv, const Descriptor& weights,
                                                 int weights_buffer, std::array<int, 3> buffers) {
   const Ints sizes = conv.w.sizes();  // [channels, 1, rows, columns]
-  const Descriptor by_tap({conv.groups, 1, 1, sizes[2], sizes[3]}, dnnl::memory::data_type::f32,
-                          dnnl::memory::dims{1, conv.groups, conv.groups, sizes[3] * conv.groups, conv.groups});
+  const Descriptor by_tap(
+      {conv.groups, 1, 1, sizes[2], sizes[3]}, dnnl::memory::data_type::f32,
+      dnnl::memory::dims{1, conv.groups, conv.groups, sizes[3] * conv.groups, conv.groups});
   ScratchPlan plan;
   const int64_t offset = plan.take(static_cast<int64_t>(by_tap.get_size()));
   Step reorder = reorder_step(weights, weights_buffer, 0, by_tap, buffers[2], offset, buffers[2], plan);

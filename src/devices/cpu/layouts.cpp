@@ -134,10 +134,12 @@ class Chooser {
     if (node.op->name != "conv2d" && node.op->name != "conv_general") return;
     const Value weights = weights_of(graph_, node);
     if (!is_leaf(graph_.node(weights))) return;
-    if (auto convolution = convolution_of(graph_, node)) {
-      convolution->dtype = graph_.type(weights).dtype;
-      classes_.vote(id(weights), best_weight_layout(*convolution, threads_));
-    }
+    const auto convolution = convolution_of(graph_, node);
+    if (!convolution) return;
+    // Weights that the kernel casts it also moves, so the gradient decides.
+    const bool casts = graph_.type(weights).dtype != convolution->dtype;
+    classes_.vote(id(weights), casts ? best_gradient_layout(*convolution, threads_)
+                                     : best_weight_layout(*convolution, threads_));
   }
 
   void vote_activations(const Cluster& cluster, const Operands& operands) {

@@ -88,6 +88,12 @@ Descriptor channels_of(const Descriptor& whole, int axis, int64_t first, const m
   return whole.submemory_desc(dims, from, true);
 }
 
+// Whether two descriptors differ in where they begin alone.
+bool same_strides(const Descriptor& a, const Descriptor& b) {
+  return a.get_strides() == b.get_strides() && a.get_inner_blks() == b.get_inner_blks() &&
+         a.get_inner_idxs() == b.get_inner_idxs();
+}
+
 // Each part takes all images and some output channels: nothing is summed, but dy is copied.
 std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convolution& conv, int64_t parts,
                                            int threads) {
@@ -107,24 +113,30 @@ std::unique_ptr<Kernel> make_channel_parts(const Places& places, const Convoluti
   const Descriptor meeting = direct ? places.dw : weights_in_memory(conv, conv.gradient, kRowMajor);
   const int meeting_buffer = direct ? places.slots.output : scratch;
   const int64_t meeting_offset = direct ? 0 : plan.take(static_cast<int64_t>(meeting.get_size()));
+  const bool in_place = same_strides(wanted, channels_of(meeting, 0, channels, wanted.get_dims()));
+  const int64_t element = bit_width(conv.gradient) / 8;
   for (int64_t i = 0; i < parts; ++i) {
     const Descriptor dy = channels_of(whole.y, 1, i * channels, shapes.y.get_dims());
     const Descriptor dw = channels_of(meeting, 0, i * channels, wanted.get_dims());
     TEMPER_CHECK(dy && dw, "parts of ", channels, " channels");
     const int64_t dy_offset = plan.take(static_cast<int64_t>(shapes.y.get_size()));
-    const int64_t dw_offset = plan.take(static_cast<int64_t>(wanted.get_size()));
+    const Binding result =
+        in_place ? Binding{.buffer = meeting_buffer,
+                           .offset = meeting_offset + dw.get_submemory_offset() * element}
+                 : Binding{.buffer = scratch, .offset = plan.take(static_cast<int64_t>(wanted.get_size()))};
     steps.push_back(reorder_step(dy, places.dy, 0, shapes.y, scratch, dy_offset, scratch, plan));
     steps.push_back(gradient_step(description, {.buffer = places.x}, {.buffer = scratch, .offset = dy_offset},
-                                  {.buffer = scratch, .offset = dw_offset}, scratch, plan));
-    steps.push_back(
-        reorder_step(wanted, scratch, dw_offset, dw, meeting_buffer, meeting_offset, scratch, plan));
+                                  result, scratch, plan));
+    if (!in_place)
+      steps.push_back(
+          reorder_step(wanted, scratch, result.offset, dw, meeting_buffer, meeting_offset, scratch, plan));
   }
   if (!direct) {
     const TeamSize team(threads);
     steps.push_back(
         reorder_step(meeting, scratch, meeting_offset, places.dw, places.slots.output, 0, scratch, plan));
   }
-  const PartsKernel::Order order{.parts = static_cast<size_t>(parts), .steps_per_part = 3};
+  const PartsKernel::Order order{.parts = static_cast<size_t>(parts), .steps_per_part = in_place ? 2u : 3u};
   return std::make_unique<PartsKernel>(std::move(steps), order, PartsKernel::Sum(), plan.bytes());
 }
 
@@ -183,6 +195,13 @@ std::unique_ptr<Kernel> make_batch_parts(const Places& places, const Convolution
 }
 
 }  // namespace
+
+int64_t best_gradient_layout(const Convolution& conv, int threads) {
+  const TeamSize team(threads);
+  const Description description = describe_gradient(ConvolutionShapes(conv), any_gradient(conv, DType::f32));
+  if (!description) return kRowMajor;
+  return layout_of(description.diff_weights_desc(), conv.w.rank()).value_or(kRowMajor);
+}
 
 std::unique_ptr<Kernel> make_weight_gradient(const KernelRequest& request, const Convolution& conv,
                                              bool deterministic) {

@@ -1,6 +1,6 @@
 #pragma once
-// Depthwise convolutions over pictures with channels last: one weight per channel and tap, so that a vector of
-// channels needs no sum across it.
+// Depthwise convolutions over pictures with channels last: one weight per channel and tap, so that a vector
+// of channels needs no sum across it.
 #include <cstdint>
 
 #include "devices/cpu/kernels/bf16.h"
