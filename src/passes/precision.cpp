@@ -99,6 +99,9 @@ bool spreads(const Graph& graph, const Node& node) {  // repeats a few numbers
 Value narrowed(Builder& b, Value value) {
   if (!value || b.dtype(value) != DType::f32) return value;
   const Node& node = b.graph().node(value);
+  if (node.op == &constant_op)
+    return b.constant(
+        from_doubles({DType::bf16, b.shape(value)}, to_doubles(node.attributes.get<Tensor>("value"))));
   if (!spreads(b.graph(), node)) return ops::convert(b, value, DType::bf16);
   // Rounded before they are many.
   return b.emit(*node.op, {narrowed(b, node.inputs[0])}, node.attributes, node.name);
