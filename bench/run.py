@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Speed beside other libraries: the same work, ours and theirs in turn, so that what slows the machine slows both.
 
-./run bench [--workload w1,w2 ...] [--peer torch] [--pairs N] [--data DIR] [--out FILE.jsonl]
+./run bench [--workload w1,w4 ...] [--peer torch,jax ...] [--variant TEXT] [--rounds N] [--data DIR] [--out FILE.jsonl]
 
-A measurement is one process. The table gives the median over the pairs, and the median of the pairs' ratios: above 1 we are
-faster. Raw lines go to --out. Peers live in build/bench (made from bench/requirements-*.txt by pip), unless --python names one.
+A round is our process, then one of each variant. The table gives medians over the rounds, and of the rounds' ratios, which alone
+mean something elsewhere: above 1 we are faster. Raw lines go to --out. Peers live in build/bench, made from
+bench/requirements-*.txt by pip, unless --python PEER=INTERPRETER names one that is there.
 """
 import argparse
+import gzip
 import json
 import os
 import platform
@@ -18,109 +20,188 @@ import tarfile
 import time
 from pathlib import Path
 
+from table import text_of
 from workloads import Workload, workloads
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WORK = ROOT / "build/bench"
+TEMPER = ROOT / "build/bin/temper"
+PEERS = ["torch", "jax", "keras", "onnxruntime", "openvino", "litert"]
+HOMES = {"litert": "keras"}  # whose environment a peer shares: TensorFlow makes LiteRT's files
+TCMALLOC = Path("/usr/lib") / f"{platform.machine()}-linux-gnu" / "libtcmalloc_minimal.so.4"
+
+
+class Failed(Exception):
+    """A measurement that did not come about; says why in a line."""
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", default="", help="names, comma-separated, or beginnings of names (default: all)")
-    parser.add_argument("--peer", default="torch")
+    parser.add_argument("--peer", default=",".join(PEERS))
     parser.add_argument("--variant", default="", help="only peers' variants that contain this text")
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("TEMPER_SHARED", ROOT.parent / "shared")) / "data")
-    parser.add_argument("--python", default="", help="an interpreter that has the peer")
+    parser.add_argument("--python", action="append", default=[], metavar="PEER=INTERPRETER")
     parser.add_argument("--out", type=Path, default=WORK / "results.jsonl")
+    parser.add_argument("--table", type=Path, help="only print the table of such a file")
     return parser.parse_args()
 
 
-def peer_python(peer: str) -> str:
-    """The interpreter of a peer's environment, made first if it is absent."""
-    requirements, folder = HERE / f"requirements-{peer}.txt", WORK / peer
+def interpreter(peer: str, named: dict[str, str]) -> str:
+    """Python of a peer's environment, made first if it is absent."""
+    home = HOMES.get(peer, peer)
+    if home in named:
+        return named[home]
+    folder = WORK / home
     python = folder / "bin/python"
     if not (folder / "complete").exists():
         print(f"making {folder}", file=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", requirements], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", HERE / f"requirements-{home}.txt"], check=True)
         (folder / "complete").touch()
     return str(python)
 
 
-def machine() -> dict:
-    model = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    devices = subprocess.run([ROOT / "build/bin/temper", "devices", "--json"], capture_output=True, text=True, check=True)
-    return {"cpu": model, "cores": os.cpu_count(), "system": platform.platform(), "devices": json.loads(devices.stdout)["devices"]}
+def machine(threads: int) -> dict:
+    cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+    memory = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal"))
+    shown = subprocess.run([TEMPER, "devices", "--json"], capture_output=True, text=True, check=True)
+    device = json.loads(shown.stdout)["devices"][0]
+    requirements = [line for file in sorted(HERE.glob("requirements-*.txt")) for line in file.read_text().split()]
+    return {"cpu": cpu, "processors": os.cpu_count(), "threads": threads, "memory_gib": round(memory / 2**20, 1),
+            "system": platform.platform(), "date": time.strftime("%Y-%m-%d"), "isa": device["facts"]["isa"],
+            "onednn": device["facts"]["onednn"], "peak_gflops": device["peak_gflops"],
+            "peak_gbytes_per_second": device["peak_gbytes_per_second"], "peers": requirements}
 
 
-def run(command: list[str], environment: dict) -> tuple[float, dict]:
-    """Seconds of the whole process, and the JSON of its last line."""
-    start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    output, errors = child.communicate()
-    seconds = time.perf_counter() - start
-    if child.returncode:
-        sys.exit(f"{' '.join(map(str, command))} ended with {child.returncode}:\n{errors[-2000:]}")
-    return seconds, json.loads(output.strip().splitlines()[-1])
+def run(command: list[str], environment: dict[str, str]) -> tuple[float, int, dict]:
+    """Seconds and peak memory of the process (the largest of it and its children), and the JSON of its last line."""
+    with (WORK / "errors.txt").open("w+") as errors:
+        start = time.perf_counter()
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
+        output = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            errors.seek(0)
+            last = [line for line in (errors.read() + output).splitlines() if line.strip()][-1:] or ["no output"]
+            raise Failed(last[0][-300:])
+    return seconds, usage.ru_maxrss * 1024, json.loads(output.strip().splitlines()[-1])
 
 
-def measure_ours(workload: Workload, threads: int) -> float:
-    environment = {**os.environ, "TEMPER_CACHE": str(WORK / "cache")}
+def measure_ours(workload: Workload, threads: int) -> dict:
     shutil.rmtree(WORK / "cache", ignore_errors=True)  # nothing of an earlier run may help
-    command = [str(ROOT / "build/bin/temper"), *workload.ours.split(), "--threads", str(threads), "--json"]
-    seconds, result = run(command, environment)
-    return result[workload.key] if workload.key else seconds
+    environment = {**os.environ, "TEMPER_CACHE": str(WORK / "cache"), "OMP_NUM_THREADS": str(threads)}
+    command = [str(TEMPER), *workload.ours.split(), "--threads", str(threads), "--json"]
+    seconds, memory, result = run(command, environment)
+    wanted = ["p99_ms", "first_run_seconds", "gflops", "peak_gflops", "loss_first", "loss_last"]
+    more = {key: result[key] for key in wanted if result.get(key) is not None}
+    if "first_run_seconds" in more:
+        more["first_seconds"] = more.pop("first_run_seconds")
+    value = result[workload.key] * workload.scale if workload.key else seconds
+    return {"value": value, "memory": result.get("peak_rss_bytes", memory), **more}
 
 
-def measure_peer(script: Path, python: str, name: str, variant: str, data: Path, threads: int) -> float:
-    seconds, result = run([python, str(script), name, variant, str(data), str(threads)], dict(os.environ))
-    return result.get("value", seconds)
+def preloads(variant: str) -> str:
+    """The libraries that words of a variant mean, for LD_PRELOAD."""
+    found = []
+    if "tcmalloc" in variant:
+        if not TCMALLOC.exists():
+            raise Failed(f"there is no {TCMALLOC} (Debian: libtcmalloc-minimal4)")
+        found.append(str(TCMALLOC))
+    if "mkl" in variant:
+        library = WORK / "mkl_on_amd.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, HERE / "mkl_on_amd.c"], check=True)
+        found.append(str(library))
+    return ":".join(found)
 
 
-def gain(workload: Workload, ours: float, theirs: float) -> float:
-    return theirs / ours if workload.less_is_better else ours / theirs
+def measure_peer(peer: str, python: str, name: str, variant: str, options: argparse.Namespace) -> dict:
+    environment = {**os.environ, "LD_PRELOAD": preloads(variant)}
+    command = [python, str(HERE / f"{peer}_peer.py"), name, variant, str(options.data), str(WORK), str(options.threads)]
+    seconds, memory, result = run(command, environment)
+    return {"value": seconds, "memory": memory, **result}
+
+
+def median_of(measure, processes: int) -> dict:
+    """The middle one of several measurements, by value."""
+    results = sorted((measure() for _ in range(processes)), key=lambda result: result["value"])
+    return results[len(results) // 2]
+
+
+def prepare(options: argparse.Namespace, chosen: dict[str, Workload], pythons: dict[str, str]) -> None:
+    """Photos and models in WORK, as every side reads them."""
+    if not (WORK / "clothing10").exists():
+        tarfile.open(options.data / "clothing10/clothing10.tar").extractall(WORK, filter="data")
+        shutil.rmtree(WORK / "clothing10/test")  # the work is training and one validation
+    models = {model for workload in chosen.values() for model in workload.models}
+    if not models:
+        return
+    (WORK / "models").mkdir(exist_ok=True)
+    if not (WORK / "models/mobilenet_v2.onnx").exists():
+        packed = options.data / "models/imagenet/mobilenet_v2_1.0_224_float32_from_int8.onnx.gz"
+        (WORK / "models/mobilenet_v2.onnx").write_bytes(gzip.decompress(packed.read_bytes()))
+    if not (WORK / "models/resnet50.onnx").exists():
+        subprocess.run([TEMPER, "convert", "resnet50", WORK / "models/resnet50.onnx", "--quiet"], check=True)
+    if "litert" in pythons and not (WORK / "models/resnet50.int8.tflite").exists():
+        command = [pythons["litert"], HERE / "keras_peer.py", "models", "all", options.data, WORK, str(options.threads)]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+def measure(name: str, workload: Workload, options: argparse.Namespace, pythons: dict[str, str], note) -> None:
+    """All rounds of a workload; `note` takes a line each for what was measured or failed."""
+    turns = [(peer, variant) for peer, variants in workload.peers.items() if peer in pythons
+             for variant in variants if options.variant in variant]
+    head = {"workload": name, "title": workload.title, "unit": workload.unit}
+    for number in range(options.rounds):
+        if not turns:
+            return
+        print(f"{name}: round {number + 1} of {options.rounds}", file=sys.stderr)
+        try:
+            ours = median_of(lambda: measure_ours(workload, options.threads), workload.processes)
+        except Failed as reason:
+            note({**head, "failed": f"ours: {reason}"})
+            return
+        for peer, variant in list(turns):
+            try:
+                theirs = median_of(lambda: measure_peer(peer, pythons[peer], name, variant, options), workload.processes)
+            except Failed as reason:
+                note({**head, "failed": f"{peer} {variant}: {reason}"})
+                turns.remove((peer, variant))
+                continue
+            note({**head, "peer": peer, "variant": variant, "ours": ours, "theirs": theirs})
 
 
 def main() -> None:
     options = arguments()
+    if options.table:
+        print(text_of([json.loads(line) for line in options.table.read_text().splitlines()]))
+        return
     if not options.data.is_dir():
         sys.exit(f"bench: no folder {options.data}; --data names the one with mnist/ and clothing10/")
     WORK.mkdir(parents=True, exist_ok=True)
-    if not (WORK / "clothing10").exists():
-        tarfile.open(options.data / "clothing10/clothing10.tar").extractall(WORK, filter="data")
-        shutil.rmtree(WORK / "clothing10/test")  # the work is training and one validation
-    os.environ["OMP_NUM_THREADS"] = str(options.threads)
-    python = options.python or peer_python(options.peer)
     wanted = options.workload.split(",")
+    chosen = {name: workload for name, workload in workloads(options.data, WORK).items()
+              if any(name.startswith(beginning) for beginning in wanted)}
+    needed = {peer for workload in chosen.values() for peer in workload.peers} & set(options.peer.split(","))
+    named = dict(text.split("=", 1) for text in options.python)
+    pythons = {peer: interpreter(peer, named) for peer in PEERS if peer in needed}
+    prepare(options, chosen, pythons)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    rows = []
+    lines = [{"machine": machine(options.threads)}]
     with options.out.open("a") as out:
-        print(json.dumps({"machine": machine(), "threads": options.threads}), file=out, flush=True)
-        for name, workload in workloads(options.data, WORK).items():
-            if not any(name.startswith(beginning) for beginning in wanted):
-                continue
-            for variant in workload.peers.get(options.peer, []):
-                if options.variant not in variant:
-                    continue
-                pairs = []
-                for pair in range(options.pairs):
-                    print(f"{name}, {options.peer} {variant}: pair {pair + 1} of {options.pairs}", file=sys.stderr)
-                    ours = measure_ours(workload, options.threads)
-                    data = WORK if name == "w3" else options.data
-                    theirs = measure_peer(HERE / f"{options.peer}_peer.py", python, name, variant, data, options.threads)
-                    pairs.append((ours, theirs))
-                    print(json.dumps({"workload": name, "unit": workload.unit, "peer": options.peer, "variant": variant,
-                                      "ours": ours, "theirs": theirs}), file=out, flush=True)
-                ratios = [gain(workload, *pair) for pair in pairs]
-                ours, theirs = (statistics.median(values) for values in zip(*pairs))
-                rows.append((name, f"{options.peer} {variant}", workload.unit, f"{ours:.4g}", f"{theirs:.4g}",
-                             f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f} to {max(ratios):.2f}"))
-    print("| workload | peer | unit | ours | theirs | ratio | spread |\n|---|---|---|---:|---:|---:|---:|")
-    print("\n".join("| " + " | ".join(row) + " |" for row in rows))
+        def note(line: dict) -> None:
+            lines.append(line)
+            print(json.dumps(line), file=out, flush=True)
+        print(json.dumps(lines[0]), file=out, flush=True)
+        for name, workload in chosen.items():
+            measure(name, workload, options, pythons, note)
+    print(text_of(lines))
 
 
 if __name__ == "__main__":

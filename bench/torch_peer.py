@@ -1,24 +1,14 @@
-"""PyTorch's part: `torch_peer.py WORKLOAD VARIANT DATA THREADS` does one measurement in this process.
+"""PyTorch's part; common.py says how it is called. A variant is words: eager or compile, NCHW or channels_last, cached."""
+import common
+from common import data, threads, variant, work, workload
 
-A step prints {"value": samples per second}; a whole job prints what it found, and its seconds are taken from outside.
-"""
-import gzip
-import json
-import os
-import sys
-import time
-
-workload, variant, data, threads = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
-
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 torch.set_num_threads(threads)
 torch.manual_seed(0)
-CHANNELS_LAST = "channels_last" in variant
+CHANNELS_LAST, BF16, COMPILE = "channels_last" in variant, workload.endswith(".bf16"), "compile" in variant
 
 
 def mlp() -> nn.Module:
@@ -36,76 +26,117 @@ def photo_net(name: str) -> nn.Module:
     return getattr(torchvision.models, name)(weights=None)
 
 
+class EncoderLayer(nn.Module):
+    """Attention and a feed-forward part, each added to its input and normalised after that, as in BERT."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.wide, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        x = self.norms[0](x + self.out(attended))
+        return self.norms[1](x + self.narrow(F.gelu(self.wide(x))))
+
+
+class Encoder(nn.Module):
+    """Two classes from the first token of a sequence of token numbers."""
+
+    def __init__(self, layers: int, width: int, heads: int):
+        super().__init__()
+        self.tokens, self.places = nn.Embedding(30522, width), nn.Embedding(512, width)
+        self.norm = nn.LayerNorm(width)
+        self.layers = nn.Sequential(*[EncoderLayer(width, heads) for _ in range(layers)])
+        self.head = nn.Linear(width, 2)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.head(self.layers(self.norm(self.tokens(tokens) + self.places.weight[:tokens.shape[1]]))[:, 0])
+
+
 def adam(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
 
 
-def train(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor) -> None:
-    loss = F.cross_entropy(model(x), y)
+def train(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BF16):
+        loss = F.cross_entropy(model(x), y)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
+    return loss
 
 
-def measure_step(model: nn.Module, optimizer: torch.optim.Optimizer, shape: tuple[int, ...], classes: int) -> None:
-    """The median step of four seconds after two to warm up, as `temper bench` does."""
-    x, y = torch.rand(shape), torch.randint(0, classes, shape[:1])
+def measure(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, classes: int, samples: int) -> None:
+    y = torch.randint(0, classes, x.shape[:1])
     if CHANNELS_LAST:
         x = x.to(memory_format=torch.channels_last)
-    for _ in range(2):
-        train(model, optimizer, x, y)
-    times, start = [], time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - start < 4:
-        begin = time.perf_counter()
-        train(model, optimizer, x, y)
-        times.append(time.perf_counter() - begin)
-    print(json.dumps({"value": shape[0] / sorted(times)[len(times) // 2]}))
+    losses: list[torch.Tensor] = []
+    if COMPILE:  # from nothing, as a first run is
+        from torch._inductor import config
+        config.force_disable_caches = True
+    run = torch.compile(model) if COMPILE else model
+    times, first = common.times_of(lambda: losses.append(train(run, optimizer, x, y).detach()))
+    common.finish(value=samples / times[len(times) // 2], first_seconds=first, loss_first=losses[0].item(),
+                  loss_last=losses[-1].item())
 
 
-def step_of(name: str) -> None:
-    if name == "mlp":
-        return measure_step(model := mlp(), adam(model), (32, 784), 10)
-    model = cnn() if name == "cnn" else photo_net(name)
+def encoder_step(model: Encoder, batch: int, sequence: int) -> None:
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+    measure(model, optimizer, torch.randint(0, 30522, (batch, sequence)), 2, batch * sequence)
+
+
+def photo_step(name: str) -> None:
+    model = photo_net(name).train()
     if CHANNELS_LAST:
         model = model.to(memory_format=torch.channels_last)
-    if name == "cnn":
-        return measure_step(model, adam(model), (32, 3, 32, 32), 10)
-    sgd = torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9, fused=True)
-    measure_step(model.train(), sgd, (16 if name == "resnet50" else 32, 3, 224, 224), 1000)
+    batch = 16 if name == "resnet50" else 32
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9, fused=True)
+    measure(model, optimizer, torch.rand(batch, 3, 224, 224), 1000, batch)
 
 
-def mnist_part(part: str) -> tuple[torch.Tensor, torch.Tensor]:
-    def read(name: str, header: int) -> np.ndarray:
-        with gzip.open(f"{data}/mnist/{part}-{name}.gz") as file:
-            return np.frombuffer(file.read(), np.uint8, offset=header).copy()
-    images = torch.from_numpy(read("images-idx3-ubyte", 16)).reshape(-1, 784).float() / 255
-    return images, torch.from_numpy(read("labels-idx1-ubyte", 8)).long()
+def cnn_step() -> None:
+    model = cnn()
+    if CHANNELS_LAST:
+        model = model.to(memory_format=torch.channels_last)
+    measure(model, adam(model), torch.rand(32, 3, 32, 32), 10, 32)
+
+
+def mlp_step() -> None:
+    model = mlp()
+    measure(model, adam(model), torch.rand(32, 784), 10, 32)
 
 
 def mnist_job() -> None:
-    x, y = mnist_part("train")
+    x, y = (torch.from_numpy(part) for part in common.mnist("train"))
+    y = y.long()
     model = mlp()
     optimizer = adam(model)
     for _ in range(10):
         order = torch.randperm(len(x))
         for batch_x, batch_y in zip(x[order].split(32), y[order].split(32)):
             train(model, optimizer, batch_x, batch_y)
-    test_x, test_y = mnist_part("t10k")
+    test_x, test_y = (torch.from_numpy(part) for part in common.mnist("t10k"))
     with torch.inference_mode():
-        print(json.dumps({"accuracy": (model(test_x).argmax(1) == test_y).float().mean().item()}))
+        common.finish(accuracy=(model(test_x).argmax(1) == test_y).float().mean().item())
 
 
 def photo_loader(part: str) -> torch.utils.data.DataLoader:
     from torchvision import datasets, transforms
     prepare = transforms.Compose([transforms.Resize((224, 224)), transforms.ToTensor(),
                                   transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
-    return torch.utils.data.DataLoader(datasets.ImageFolder(f"{data}/clothing10/{part}", prepare), batch_size=32,
+    return torch.utils.data.DataLoader(datasets.ImageFolder(work / "clothing10" / part, prepare), batch_size=32,
                                        shuffle=part == "train", num_workers=2, persistent_workers=True)
 
 
-def photo_job() -> None:
-    body = photo_net("mobilenet_v2")
-    width, body.classifier = body.last_channel, nn.Identity()
+def photo_job(name: str) -> None:
+    body = photo_net(name)
+    last = "fc" if name == "resnet50" else "classifier"
+    width = body.fc.in_features if name == "resnet50" else body.last_channel
+    setattr(body, last, nn.Identity())
     body = body.eval().requires_grad_(False).to(memory_format=torch.channels_last)
     head = nn.Sequential(nn.Linear(width, 1024), nn.ReLU(), nn.Linear(1024, 10))
     optimizer = adam(head)
@@ -127,13 +158,21 @@ def photo_job() -> None:
             for x, y in loader:
                 train(head, optimizer, features(x), y)
     right = sum((head(features(x)).argmax(1) == y).sum().item() for x, y in photo_loader("val"))
-    print(json.dumps({"right": right}))
+    common.finish(right=right)
 
 
-STEPS = {"w1.step": "mlp", "w2": "cnn"}
+group, _, name = workload.partition(".")
 if workload == "w1":
     mnist_job()
-elif workload == "w3":
-    photo_job()
+elif workload == "w1.step":
+    mlp_step()
+elif group == "w2":
+    cnn_step()
+elif group == "w3":
+    photo_job(name)
+elif group == "w4":
+    photo_step(name.removesuffix(".bf16"))
+elif name.startswith("base"):
+    encoder_step(Encoder(12, 768, 12), 8, 128)
 else:
-    step_of(STEPS.get(workload) or workload.removeprefix("w4."))
+    encoder_step(Encoder(4, 256, 4), 32, 64)

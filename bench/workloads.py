@@ -5,42 +5,83 @@ from pathlib import Path
 
 @dataclass
 class Workload:
-    """`ours` is a command of temper; `key` is the number of its JSON to take, or none for the whole process's seconds."""
+    """`ours` is a command of temper; `key` is the number of its JSON to take, or none for the whole process's seconds.
+
+    A peer's variant is what its script is asked for; "tcmalloc" and "mkl" in it are libraries to preload (see run.py). A
+    measurement is the median of `processes` of them.
+    """
 
     title: str
     unit: str
     ours: str
+    peers: dict[str, list[str]]
     key: str = ""
-    peers: dict[str, list[str]] = field(default_factory=dict)  # variants by peer; a variant is what its script is asked for
+    scale: int = 1  # of the key's number
+    processes: int = 1
+    models: list[str] = field(default_factory=list)  # files that must lie in WORK/models
 
     @property
     def less_is_better(self) -> bool:
-        return self.unit == "s"
+        return self.unit in ("s", "ms")
 
 
-def step(title: str, model: str, batch: int, optimizer: str, variants: list[str]) -> Workload:
-    return Workload(title, "samples/s", f"bench {model} --train --batch {batch} --optimizer {optimizer} --duration 4",
-                    "samples_per_second", {"torch": variants})
+def step(title: str, model: str, batch: int, optimizer: str, peers: dict[str, list[str]], more: str = "") -> Workload:
+    return Workload(title, "samples/s", f"bench {model} --train --batch {batch} --optimizer {optimizer} --duration 4{more}",
+                    peers, key="samples_per_second")
 
 
-LAYOUTS = ["eager channels_last", "eager NCHW"]
+def encoder(title: str, model: str, batch: int, sequence: int, more: str = "") -> Workload:
+    command = f"bench {model} --train --batch {batch} --sequence {sequence} --optimizer adamw --duration 4{more}"
+    variants = ["eager"] if more else ["eager", "eager mkl"]
+    return Workload(title, "tokens/s", command, {"torch": variants}, key="samples_per_second", scale=sequence)
+
+
+def inference(title: str, model: str, batch: int, work: Path) -> Workload:
+    peers = {"onnxruntime": ["f32"], "openvino": ["f32"] if batch == 1 else ["f32", "f32 requests"], "litert": ["f32"]}
+    return Workload(f"{title} inference, batch {batch}", "ms" if batch == 1 else "samples/s",
+                    f"bench {work}/models/{model}.onnx --batch {batch} --duration 4", peers,
+                    key="median_ms" if batch == 1 else "samples_per_second", models=[model])
 
 
 def workloads(data: Path, work: Path) -> dict[str, Workload]:
-    """`data`: the folder with mnist/ and clothing10/; `work`: where runs and unpacked data go."""
+    """`data`: the folder with mnist/ and clothing10/; `work`: where runs, unpacked data and models go."""
     tune = f"--out {work}/run --overwrite --seed 0"
-    head = "--head gap,dense:1024:relu,dense --optimizer adam --lr 1e-3 --epochs 10"
+    photos = (f"--data {work}/clothing10 --preprocess size:224x224,unit,mean:0.485/0.456/0.406,std:0.229/0.224/0.225 "
+              f"--head gap,dense:1024:relu,dense --optimizer adam --lr 1e-3 --epochs 10 {tune}")
+    cached = "features cached by hand"
+    layouts = ["eager channels_last", "eager NCHW"]
+    image = {"torch": ["eager channels_last", "eager channels_last tcmalloc", "compile channels_last"]}
+    image_bf16 = {"torch": ["eager channels_last", "eager channels_last tcmalloc"]}
+    bf16 = " --precision bf16"
     return {
         "w1": Workload("MNIST MLP 784-128-10, 10 epochs, whole job", "s",
                        f"tune mlp:784-128-10 --data {data}/mnist --optimizer adam --lr 1e-3 --batch 32 --epochs 10 {tune}",
-                       peers={"torch": ["eager"]}),
-        "w1.step": step("the same, a step", "mlp:784-128-10", 32, "adam", ["eager"]),
-        "w2": step("CNN 3x32x32, a step", "cnn", 32, "adam", LAYOUTS),
-        "w3": Workload("MobileNetV2 frozen, new head, 450 photos, 10 epochs, whole job", "s",
-                       f"tune mobilenet_v2 --data {work}/clothing10 --preprocess size:224x224,unit,mean:0.485/0.456/0.406,"
-                       f"std:0.229/0.224/0.225 {head} {tune}",
-                       peers={"torch": ["features cached by hand", "eager"]}),
-        "w4.resnet18": step("ResNet-18, all parameters, a step", "resnet18", 32, "sgd", LAYOUTS),
-        "w4.resnet50": step("ResNet-50, all parameters, a step", "resnet50", 16, "sgd", LAYOUTS),
-        "w4.mobilenet_v2": step("MobileNetV2, all parameters, a step", "mobilenet_v2", 32, "sgd", LAYOUTS),
+                       {"torch": ["eager"], "jax": ["scan"], "keras": ["fit, 50 a call"]}),
+        "w1.step": step("the same, a step", "mlp:784-128-10", 32, "adam",
+                        {"torch": ["eager"], "jax": ["scan"], "keras": ["fit, 50 a call"]}),
+        "w2": step("CNN 3x32x32, a step", "cnn", 32, "adam", {"torch": layouts, "jax": ["scan"], "keras": ["fit, 50 a call"]}),
+        "w3.mobilenet_v2": Workload("MobileNetV2 frozen, new head, 450 photos, 10 epochs, whole job", "s",
+                                    f"tune mobilenet_v2 {photos}",
+                                    {"torch": [cached, "eager"], "keras": [f"{cached}, no jit", "fit, no jit"]}),
+        "w3.resnet50": Workload("ResNet-50 frozen, the same", "s", f"tune resnet50 {photos}",
+                                {"torch": [cached], "keras": [f"{cached}, no jit"]}),
+        "w4.resnet18": step("ResNet-18, all parameters, a step", "resnet18", 32, "sgd", image),
+        "w4.resnet50": step("ResNet-50, all parameters, a step", "resnet50", 16, "sgd", image),
+        "w4.mobilenet_v2": step("MobileNetV2, all parameters, a step", "mobilenet_v2", 32, "sgd", image),
+        "w4.resnet18.bf16": step("ResNet-18, bf16", "resnet18", 32, "sgd", image_bf16, bf16),
+        "w4.resnet50.bf16": step("ResNet-50, bf16", "resnet50", 16, "sgd", image_bf16, bf16),
+        "w4.mobilenet_v2.bf16": step("MobileNetV2, bf16", "mobilenet_v2", 32, "sgd", image_bf16, bf16),
+        "w5.base": encoder("BERT-base, sequence 128, a step", "bert:12-768-12", 8, 128),
+        "w5.base.bf16": encoder("the same, bf16", "bert:12-768-12", 8, 128, bf16),
+        "w5.small": encoder("small encoder, sequence 64, a step", "bert:4-256-4", 32, 64),
+        "w5.small.bf16": encoder("the same, bf16", "bert:4-256-4", 32, 64, bf16),
+        "w6.mobilenet_v2.b1": inference("MobileNetV2", "mobilenet_v2", 1, work),
+        "w6.mobilenet_v2.b32": inference("MobileNetV2", "mobilenet_v2", 32, work),
+        "w6.resnet50.b1": inference("ResNet-50", "resnet50", 1, work),
+        "w6.resnet50.b32": inference("ResNet-50", "resnet50", 32, work),
+        "start": Workload("photo to label, fresh process, MobileNetV2", "s",
+                          f"predict {work}/models/mobilenet_v2.onnx --preprocess size:224x224,mean:127.5,std:127.5 "
+                          f"{data}/models/imagenet/sanity_images/arctic-fox.jpeg",
+                          {"litert": ["f32", "int8, published"], "onnxruntime": ["f32"], "openvino": ["f32 cache"]},
+                          processes=5, models=["mobilenet_v2"]),
     }

@@ -1,0 +1,42 @@
+"""OpenVINO's part; common.py says how it is called. Its own choice of precision may be bf16, so the variant names it; "requests":
+as many at once as it asks for, with its hint for throughput."""
+import common
+from common import threads, variant, work, workload
+
+import numpy as np
+import openvino
+
+
+def compiled(name: str, batch: int, cache: bool = False) -> openvino.CompiledModel:
+    core = openvino.Core()
+    if cache:
+        core.set_property({"CACHE_DIR": str(work / "openvino")})
+    model = core.read_model(work / f"models/{name}.onnx")
+    model.reshape([batch, 3, 224, 224])
+    return core.compile_model(model, "CPU", {
+        "PERFORMANCE_HINT": "THROUGHPUT" if "requests" in variant else "LATENCY", "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "bf16" if "bf16" in variant else "f32"})
+
+
+def requests_at_once(model: openvino.CompiledModel, x: np.ndarray, batch: int) -> None:
+    queue = openvino.AsyncInferQueue(model)
+
+    def turn() -> None:
+        for _ in range(2 * len(queue)):
+            queue.start_async({0: x}, share_inputs=True)
+        queue.wait_all()
+    times, first = common.times_of(turn)
+    common.finish(value=2 * len(queue) * batch / times[len(times) // 2], first_seconds=first)
+
+
+if workload == "start":
+    common.finish(label=int(compiled("mobilenet_v2", 1, "cache" in variant)(common.photo("NCHW"))[0].argmax()))
+else:
+    name, batch = common.inference_work()
+    model = compiled(name, batch)
+    x = np.random.default_rng(0).uniform(-1, 1, (batch, 3, 224, 224)).astype(np.float32)
+    if "requests" in variant:
+        requests_at_once(model, x, batch)
+    else:
+        request = model.create_infer_request()
+        common.finish_inference(lambda: request.infer({0: x}, share_inputs=True), batch)
