@@ -180,6 +180,9 @@ class Lowering {
     if (name == "dropout_infer" || name == "barrier") return value(node.inputs[0], axes);
     if (name == "gelu")
       return gelu(value(node.inputs[0], axes), type, node.attributes.get<bool>("approximate"));
+    if (name == "gelu_grad")
+      return emit(TapeOp::mul, type, type, value(node.inputs[1], axes),
+                  emit(TapeOp::gelu_slope, type, type, value(node.inputs[0], axes)));
     if (const int fused = multiply_add(node, type, axes); fused >= 0) return fused;
     if (const int power = simple_power(node, type, axes); power >= 0) return power;
     std::array<int, 3> operands{-1, -1, -1};
@@ -227,18 +230,14 @@ class Lowering {
   }
 
   int gelu(int x, DType type, bool approximate) {
-    int inner;
-    if (approximate) {  // tanh(sqrt(2 / pi) (x + 0.044715 x^3))
-      const int square = emit(TapeOp::mul, type, type, x, x);
-      const int cube = emit(TapeOp::mul, type, type, square, x);
-      const int sum =
-          emit(TapeOp::add, type, type, x, emit(TapeOp::mul, type, type, cube, scalar(type, 0.044715)));
-      inner = emit(TapeOp::tanh, type, type,
-                   emit(TapeOp::mul, type, type, sum, scalar(type, 0.79788456080286535588)));
-    } else {
-      inner = emit(TapeOp::erf, type, type,
-                   emit(TapeOp::mul, type, type, x, scalar(type, 0.70710678118654752440)));
-    }
+    if (!approximate) return emit(TapeOp::gelu, type, type, x);
+    // tanh(sqrt(2 / pi) (x + 0.044715 x^3))
+    const int square = emit(TapeOp::mul, type, type, x, x);
+    const int cube = emit(TapeOp::mul, type, type, square, x);
+    const int sum =
+        emit(TapeOp::add, type, type, x, emit(TapeOp::mul, type, type, cube, scalar(type, 0.044715)));
+    const int inner = emit(TapeOp::tanh, type, type,
+                           emit(TapeOp::mul, type, type, sum, scalar(type, 0.79788456080286535588)));
     const int half = emit(TapeOp::mul, type, type, x, scalar(type, 0.5));
     return emit(TapeOp::mul, type, type, half, emit(TapeOp::add, type, type, inner, scalar(type, 1)));
   }
@@ -281,6 +280,7 @@ class Lowering {
 
 bool is_map(const Node& node) {
   const std::string_view name = node.op->name;
+  if (name == "gelu_grad") return !node.attributes.get<bool>("approximate");
   if (name == "gelu" || name == "compare" || name == "dropout_infer") return true;
   return tape_op(name).has_value();
 }

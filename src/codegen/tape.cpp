@@ -21,6 +21,8 @@ constexpr std::string_view kOpNames[] = {
     "tanh",
     "sigmoid",
     "erf",
+    "gelu",
+    "gelu_slope",
     "floor",
     "ceil",
     "round",

@@ -23,6 +23,8 @@ enum class TapeOp : uint8_t {
   tanh,
   sigmoid,
   erf,
+  gelu,        // x P(x), P the normal distribution up to x
+  gelu_slope,  // its derivative
   floor,
   ceil,
   round,

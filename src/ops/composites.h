@@ -26,6 +26,7 @@ Value avg_pool_grad(Builder& b, Value dy, const Shape& input_shape, const Pool2d
                     bool count_padding);
 
 Value softmax(Builder& b, Value x, int64_t axis);
+Value softmax_grad(Builder& b, Value y, Value dy, int64_t axis);  // dx, from the result y
 Value log_softmax(Builder& b, Value x, int64_t axis);
 // logits [n, classes], labels i64 [n] -> loss [n], at least f32; smoothing s: (1 - s) nll + s mean over
 // classes A label outside [0, classes) gives loss 0 and no gradient.
@@ -60,7 +61,8 @@ BatchNormGrads batch_norm_grad(Builder& b, Value x, Value scale, Value mean, Val
                                double epsilon);
 
 Value erf(Builder& b, Value x);
-Value gelu(Builder& b, Value x, bool approximate);  // approximate: the tanh form
+Value gelu(Builder& b, Value x, bool approximate);                 // approximate: the tanh form
+Value gelu_grad(Builder& b, Value x, Value dy, bool approximate);  // dx
 // y = x * keep / (1 - rate); keep = random_bits(fold_in(key, stream))[element] >= floor(rate 2^32); 0 <= rate
 // < 1
 Value dropout(Builder& b, Value x, Value key, double rate, int64_t stream);  // key: u32[2]

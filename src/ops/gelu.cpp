@@ -10,6 +10,17 @@ Value gelu(Builder& b, Value x, bool approximate) {
   return b.emit(gelu_op, {x}, {{"approximate", flag(approximate)}});
 }
 
+Value gelu_grad(Builder& b, Value x, Value dy, bool approximate) {
+  return b.emit(gelu_grad_op, {x, dy}, {{"approximate", flag(approximate)}});
+}
+
+static std::vector<Type> infer_gelu_grad(const InferContext& context) {
+  require_inputs(context, 2, 2);
+  const Type& x = require_float(context, 0, "x");
+  require_type(context, 1, "dy", x);
+  return {x};
+}
+
 static std::vector<Type> infer_gelu(const InferContext& context) {
   require_inputs(context, 1, 1);
   return {require_float(context, 0, "x")};
@@ -48,11 +59,16 @@ static Value slope_of_tanh_form(Builder& b, Value x) {  // (1 + t + x (1 - t^2) 
   return mul(b, add(b, add(b, t, 1), rise), 0.5);
 }
 
-static std::vector<Value> vjp_gelu(Builder& b, const VjpContext& context) {
-  const Value x = widen(b, context.inputs[0]);
-  const bool approximate = context.node.attributes.get<bool>("approximate");
+static std::vector<Value> decompose_gelu_grad(Builder& b, const NodeView& view) {
+  const Value x = widen(b, view.inputs[0]), dy = widen(b, view.inputs[1]);
+  const bool approximate = view.attributes().get<bool>("approximate");
   const Value factor = approximate ? slope_of_tanh_form(b, x) : slope(b, x);
-  return {convert(b, mul(b, widen(b, context.cotangents[0]), factor), b.dtype(context.inputs[0]))};
+  return {convert(b, mul(b, dy, factor), b.dtype(view.inputs[0]))};
+}
+
+static std::vector<Value> vjp_gelu(Builder& b, const VjpContext& context) {
+  return {gelu_grad(b, context.inputs[0], context.cotangents[0],
+                    context.node.attributes.get<bool>("approximate"))};
 }
 
 static std::vector<Sample> samples_gelu() {
@@ -68,6 +84,12 @@ static std::vector<Sample> samples_gelu() {
   return samples;
 }
 
+static std::vector<Sample> samples_gelu_grad() {
+  std::vector<Sample> samples = samples_gelu();
+  for (Sample& sample : samples) sample.inputs.push_back(sample.inputs[0]);
+  return samples;
+}
+
 }  // namespace temper::ops
 
 namespace temper {
@@ -79,5 +101,12 @@ const Op gelu_op{.name = "gelu",
                  .decompose = ops::decompose_gelu,
                  .vjp = ops::vjp_gelu,
                  .samples = ops::samples_gelu};
+
+const Op gelu_grad_op{.name = "gelu_grad",
+                      .primitive = false,
+                      .summary = "gradient of gelu's x from dy",
+                      .infer = ops::infer_gelu_grad,
+                      .decompose = ops::decompose_gelu_grad,
+                      .samples = ops::samples_gelu_grad};
 
 }  // namespace temper

@@ -8,6 +8,10 @@ Value softmax(Builder& b, Value x, int64_t axis) {
   return b.emit(softmax_op, {x}, {{"axis", integer(axis)}});
 }
 
+Value softmax_grad(Builder& b, Value y, Value dy, int64_t axis) {
+  return b.emit(softmax_grad_op, {y, dy}, {{"axis", integer(axis)}});
+}
+
 Value log_softmax(Builder& b, Value x, int64_t axis) {
   return b.emit(log_softmax_op, {x}, {{"axis", integer(axis)}});
 }
@@ -17,6 +21,14 @@ static std::vector<Type> infer_softmax(const InferContext& context) {
   const Type& x = require_float(context, 0, "x");
   require_axis(context, context.attributes.get<int64_t>("axis"), x.shape.rank());
   return {x};
+}
+
+static std::vector<Type> infer_softmax_grad(const InferContext& context) {
+  require_inputs(context, 2, 2);
+  const Type& y = require_float(context, 0, "y");
+  require_type(context, 1, "dy", y);
+  require_axis(context, context.attributes.get<int64_t>("axis"), y.shape.rank());
+  return {y};
 }
 
 static Ints axis_of(const Attributes& attributes) { return {attributes.get<int64_t>("axis")}; }
@@ -41,10 +53,15 @@ static std::vector<Value> decompose_log_softmax(Builder& b, const NodeView& view
 }
 
 // dx = y (dy - sum y dy)
+static std::vector<Value> decompose_softmax_grad(Builder& b, const NodeView& view) {
+  const Value y = widen(b, view.inputs[0]), dy = widen(b, view.inputs[1]);
+  const Value mean = sum_keep(b, mul(b, y, dy), axis_of(view.attributes()));
+  return {convert(b, mul(b, y, sub(b, dy, mean)), b.dtype(view.inputs[0]))};
+}
+
 static std::vector<Value> vjp_softmax(Builder& b, const VjpContext& context) {
-  const Value y = widen(b, context.outputs[0]), dy = widen(b, context.cotangents[0]);
-  const Value mean = sum_keep(b, mul(b, y, dy), axis_of(context.node.attributes));
-  return {convert(b, mul(b, y, sub(b, dy, mean)), b.dtype(context.inputs[0]))};
+  return {softmax_grad(b, context.outputs[0], context.cotangents[0],
+                       context.node.attributes.get<int64_t>("axis"))};
 }
 
 // dx = dy - exp(y) sum dy
@@ -67,6 +84,15 @@ static std::vector<Sample> samples_softmax() {
           {"bf16", {{DType::bf16, {3, 6}}}, along(1)}};
 }
 
+static std::vector<Sample> samples_softmax_grad() {
+  std::vector<Sample> samples = samples_softmax();
+  for (Sample& sample : samples) {
+    sample.inputs.push_back(sample.inputs[0]);
+    sample.fills = {{.kind = Fill::uniform, .low = 0, .high = 1}, {}};
+  }
+  return samples;
+}
+
 }  // namespace temper::ops
 
 namespace temper {
@@ -78,6 +104,13 @@ const Op softmax_op{.name = "softmax",
                     .decompose = ops::decompose_softmax,
                     .vjp = ops::vjp_softmax,
                     .samples = ops::samples_softmax};
+
+const Op softmax_grad_op{.name = "softmax_grad",
+                         .primitive = false,
+                         .summary = "gradient of softmax's x from its result y and dy",
+                         .infer = ops::infer_softmax_grad,
+                         .decompose = ops::decompose_softmax_grad,
+                         .samples = ops::samples_softmax_grad};
 
 const Op log_softmax_op{.name = "log_softmax",
                         .primitive = false,

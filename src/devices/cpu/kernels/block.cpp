@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numbers>
 
 #include "devices/cpu/kernels/cells.h"
 
@@ -90,6 +91,8 @@ TEMPER_COMPARE(Equal, ==) TEMPER_COMPARE(NotEqual, !=) TEMPER_COMPARE(Less, <) T
 TEMPER_REAL(Exp, std::exp(x)) TEMPER_REAL(Expm1, std::expm1(x)) TEMPER_REAL(Log, std::log(x)) TEMPER_REAL(Log1p, std::log1p(x))
 TEMPER_REAL(Sqrt, std::sqrt(x)) TEMPER_REAL(Rsqrt, 1 / std::sqrt(x)) TEMPER_REAL(Sin, std::sin(x)) TEMPER_REAL(Cos, std::cos(x))
 TEMPER_REAL(Tanh, std::tanh(x)) TEMPER_REAL(Erf, std::erf(x)) TEMPER_REAL(Floor, std::floor(x)) TEMPER_REAL(Ceil, std::ceil(x)) TEMPER_REAL(Round, std::nearbyint(x))
+TEMPER_REAL(Gelu, x * std::erfc(-x / std::numbers::sqrt2) / 2)
+TEMPER_REAL(GeluSlope, (std::erfc(-x / std::numbers::sqrt2) + x * std::exp(-x * x / 2) * std::numbers::inv_sqrtpi * std::numbers::sqrt2) / 2)
 TEMPER_REAL(Sigmoid, x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)))
 struct IsFinite { template <class T> uint8_t operator()(T x) const { return std::isfinite(x); } };
 // clang-format on
@@ -224,6 +227,10 @@ BlockFunction f64_function(TapeOp op) {
       return unary<double, double, Sigmoid>;
     case TapeOp::erf:
       return unary<double, double, Erf>;
+    case TapeOp::gelu:
+      return unary<double, double, Gelu>;
+    case TapeOp::gelu_slope:
+      return unary<double, double, GeluSlope>;
     case TapeOp::floor:
       return unary<double, double, Floor>;
     case TapeOp::ceil:

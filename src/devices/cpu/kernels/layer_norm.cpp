@@ -22,6 +22,12 @@ Rows rows_of(const NodeRequest& request) {
   return rows;
 }
 
+// Sums of a few rows into those of all.
+void move_sums(float* part, double* sum, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) sum[i] += static_cast<double>(part[i]);
+  std::fill_n(part, n, 0.0f);
+}
+
 }  // namespace
 
 std::unique_ptr<Kernel> make_layer_norm(const NodeRequest& request) {
@@ -52,21 +58,28 @@ std::unique_ptr<Kernel> make_layer_norm_grad(const NodeRequest& request) {
   const Rows rows = rows_of(request);
   constexpr int64_t kRowsPerChunk = 8, kMaxChunks = 16;
   const int64_t chunks = std::clamp<int64_t>(rows.count / kRowsPerChunk, 1, kMaxChunks);
+  const int64_t wide = 2 * rows.size;  // sums of dscale, then of dbias
   const int scratch = request.scratch();
   return function_kernel(
       [=](void* const* buffers) {
-        auto* sums = static_cast<double*>(buffers[scratch]);  // [chunks, 2, size]
-        std::fill_n(sums, chunks * 2 * rows.size, 0.0);
+        auto* sums = static_cast<double*>(buffers[scratch]);           // [chunks, wide]
+        auto* parts = reinterpret_cast<float*>(sums + chunks * wide);  // [chunks, wide]: of a few rows
+        std::fill_n(sums, chunks * wide, 0.0);
+        std::fill_n(parts, chunks * wide, 0.0f);
         parallel_tasks(chunks, rows.count * rows.size * 4, [&](int64_t chunk) {
           const RowFunctions& f = row_functions();
-          double* scale_sums = sums + chunk * 2 * rows.size;
-          for (int64_t row = rows.count * chunk / chunks; row < rows.count * (chunk + 1) / chunks; ++row) {
+          double* sum = sums + chunk * wide;
+          float* part = parts + chunk * wide;
+          const int64_t begin = rows.count * chunk / chunks, end = rows.count * (chunk + 1) / chunks;
+          for (int64_t row = begin; row < end; ++row) {
             const int64_t at = row * rows.size;
             const float *from = x.in<const float>(buffers) + at, *d = dy.in<const float>(buffers) + at;
             const float m = mean.in<const float>(buffers)[row], r = rstd.in<const float>(buffers)[row];
             double sum_g = 0, sum_gz = 0;
             f.norm_sums(from, d, scale.in<const float>(buffers), m, r, rows.size, &sum_g, &sum_gz,
-                        dscale ? scale_sums : nullptr, dbias ? scale_sums + rows.size : nullptr);
+                        dscale ? part : nullptr, dbias ? part + rows.size : nullptr);
+            if ((row - begin) % kRowsPerChunk == kRowsPerChunk - 1 || row == end - 1)
+              move_sums(part, sum, wide);
             const auto n = static_cast<double>(rows.size);
             if (dx)
               f.norm_grad(from, d, scale.in<const float>(buffers), m, r, static_cast<float>(sum_g / n),
@@ -77,12 +90,12 @@ std::unique_ptr<Kernel> make_layer_norm_grad(const NodeRequest& request) {
           float* out = (k == 0 ? dscale : dbias).in<float>(buffers);
           for (int64_t i = 0; out && i < rows.size; ++i) {
             double total = 0;
-            for (int64_t chunk = 0; chunk < chunks; ++chunk) total += sums[(chunk * 2 + k) * rows.size + i];
+            for (int64_t chunk = 0; chunk < chunks; ++chunk) total += sums[chunk * wide + k * rows.size + i];
             out[i] = static_cast<float>(total);
           }
         }
       },
-      chunks * 2 * rows.size * static_cast<int64_t>(sizeof(double)));
+      chunks * wide * static_cast<int64_t>(sizeof(double) + sizeof(float)));
 }
 
 }  // namespace temper::cpu

@@ -65,6 +65,7 @@ std::unique_ptr<Kernel> make_arg_reduce(const NodeRequest&);
 std::unique_ptr<Kernel> make_reduce_window(const NodeRequest&);
 // softmax.cpp, layer_norm.cpp, dropout.cpp: f32; batch_norm.cpp, pool.cpp: also bf16
 std::unique_ptr<Kernel> make_softmax(const NodeRequest&);
+std::unique_ptr<Kernel> make_softmax_grad(const NodeRequest&);
 std::unique_ptr<Kernel> make_cross_entropy(const NodeRequest&);
 std::unique_ptr<Kernel> make_cross_entropy_grad(const NodeRequest&);
 std::unique_ptr<Kernel> make_layer_norm(const NodeRequest&);

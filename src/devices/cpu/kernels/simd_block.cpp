@@ -127,6 +127,8 @@ TEMPER_UNARY(Rsqrt, hn::Div(hn::Set(d, 1.0f), hn::Sqrt(x)))
 TEMPER_UNARY(Tanh, tanh(d, x))
 TEMPER_UNARY(Sigmoid, sigmoid(d, x))
 TEMPER_UNARY(Erf, erf(d, x))
+TEMPER_UNARY(Gelu, gelu(d, x))
+TEMPER_UNARY(GeluSlope, gelu_slope(d, x))
 TEMPER_UNARY(Floor, hn::Floor(x))
 TEMPER_UNARY(Ceil, hn::Ceil(x))
 TEMPER_UNARY(Round, hn::Round(x))
@@ -298,6 +300,10 @@ BlockFunction find_unary(TapeOp op) {
       return unary<Sigmoid>;
     case TapeOp::erf:
       return unary<Erf>;
+    case TapeOp::gelu:
+      return unary<Gelu>;
+    case TapeOp::gelu_slope:
+      return unary<GeluSlope>;
     case TapeOp::floor:
       return unary<Floor>;
     case TapeOp::ceil:

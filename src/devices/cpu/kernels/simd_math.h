@@ -175,6 +175,36 @@ HWY_INLINE V erf(D d, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, hn::IfThenElse(hn::Lt(size, hn::Set(d, 1.0f)), near, far));
 }
 
+// The normal distribution up to x within 3e-7, from exp(-x^2 / 2) and a polynomial in 1 / (1 + |x| /
+// sqrt(8)).
+template <class D, class V>
+HWY_INLINE V normal_up_to(D d, V x, V& density) {  // density: exp(-x^2 / 2)
+  const V one = hn::Set(d, 1.0f), size = hn::Abs(x);
+  density = exp(d, hn::Mul(hn::Mul(size, hn::Set(d, -0.5f)), size));
+  const V u = hn::Div(one, hn::MulAdd(size, hn::Set(d, 0.353553391f), one));
+  const V p = polynomial(d, u,
+                         {-0.029465697f, 0.141950592f, -0.242899328f, 0.138228059f, -0.012754774f,
+                          0.101105772f, 0.121612400f, 0.141179264f, 0.141043693f});
+  const V tail = hn::Mul(hn::Mul(p, u), density);  // up to -|x|
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail));
+}
+
+template <class D, class V>
+HWY_INLINE V gelu(D d, V x) {
+  V density;
+  const V y = hn::Mul(x, normal_up_to(d, x, density));
+  // 0 times infinity is none of its values
+  return hn::IfThenElse(hn::Lt(x, hn::Set(d, -20.0f)), hn::Neg(hn::Zero(d)), y);
+}
+
+template <class D, class V>
+HWY_INLINE V gelu_slope(D d, V x) {
+  V density;
+  const V below = normal_up_to(d, x, density);
+  const V bounded = hn::IfThenElse(hn::Gt(hn::Abs(x), hn::Set(d, 20.0f)), hn::Zero(d), x);
+  return hn::MulAdd(hn::Mul(bounded, density), hn::Set(d, 0.398942280f), below);
+}
+
 }  // namespace temper::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

@@ -118,6 +118,17 @@ double sum_square(const float* x, float centre, int64_t n) {
   });
 }
 
+double sum_product(const float* x, const float* y, int64_t n) {
+  return sum_of(n,
+                [&](int64_t i, int64_t m) HWY_ATTR { return hn::Mul(load(x, i, m, 0), load(y, i, m, 0)); });
+}
+
+void softmax_grad(const float* y, const float* dy, float mean, int64_t n, float* dx) {
+  const V s = hn::Set(D(), mean);
+  over_row(n, [&](int64_t i, int64_t m)
+                  HWY_ATTR { store(hn::Mul(load(y, i, m, 0), hn::Sub(load(dy, i, m, 0), s)), i, m, dx); });
+}
+
 void normalise(const float* x, float mean, float rstd, const float* scale, const float* bias, int64_t n,
                float* y) {
   const V c = hn::Set(D(), mean), r = hn::Set(D(), rstd);
@@ -128,21 +139,17 @@ void normalise(const float* x, float mean, float rstd, const float* scale, const
   });
 }
 
-void add_wide(V v, int64_t i, int64_t n, double* into) {
-  HWY_ALIGN float parts[kMaxLanes] = {};  // g++ 12 does not see that Store fills it
-  hn::Store(v, D(), parts);
-  for (int64_t k = 0; k < n; ++k) into[i + k] += static_cast<double>(parts[k]);
-}
+void add_to(V v, int64_t i, int64_t n, float* into) { store(hn::Add(load(into, i, n, 0), v), i, n, into); }
 
 void norm_sums(const float* x, const float* dy, const float* scale, float mean, float rstd, int64_t n,
-               double* sum_g, double* sum_gz, double* dscale, double* dbias) {
+               double* sum_g, double* sum_gz, float* dscale, float* dbias) {
   const V c = hn::Set(D(), mean), r = hn::Set(D(), rstd);
   *sum_g = sum_of(
       n, [&](int64_t i, int64_t m) HWY_ATTR { return hn::Mul(load(dy, i, m, 0), load(scale, i, m, 0)); });
   *sum_gz = sum_of(n, [&](int64_t i, int64_t m) HWY_ATTR {
     const V z = hn::Mul(hn::Sub(load(x, i, m, 0), c), r), d = load(dy, i, m, 0), dz = hn::Mul(d, z);
-    if (dscale) add_wide(dz, i, m, dscale);
-    if (dbias) add_wide(d, i, m, dbias);
+    if (dscale) add_to(dz, i, m, dscale);
+    if (dbias) add_to(d, i, m, dbias);
     return hn::Mul(dz, load(scale, i, m, 0));
   });
 }
@@ -159,7 +166,8 @@ void norm_grad(const float* x, const float* dy, const float* scale, float mean, 
 }
 
 const RowFunctions* functions() {
-  static constexpr RowFunctions all{max, sum, sum_exp, affine, sum_square, normalise, norm_sums, norm_grad};
+  static constexpr RowFunctions all{max,         sum,          sum_exp,   affine,    sum_square,
+                                    sum_product, softmax_grad, normalise, norm_sums, norm_grad};
   return &all;
 }
 

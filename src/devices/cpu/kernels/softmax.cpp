@@ -35,6 +35,19 @@ std::unique_ptr<Kernel> make_softmax(const NodeRequest& request) {
   });
 }
 
+std::unique_ptr<Kernel> make_softmax_grad(const NodeRequest& request) {
+  const Operand y = request.input(0), dy = request.input(1), dx = request.output(0);
+  const int64_t n = y.shape().size(y.shape().rank() - 1), rows = n == 0 ? 0 : y.elements() / n;
+  return function_kernel([=](void* const* buffers) {
+    parallel_tasks(rows, rows * n * 2, [&](int64_t row) {
+      const RowFunctions& f = row_functions();
+      const float *from = y.in<const float>(buffers) + row * n, *d = dy.in<const float>(buffers) + row * n;
+      f.softmax_grad(from, d, static_cast<float>(f.sum_product(from, d, n)), n,
+                     dx.in<float>(buffers) + row * n);
+    });
+  });
+}
+
 // loss = (1 - s) (log sum - x[label]) + s (log sum - mean x), x less its maximum; 0 where the label is no
 // class
 std::unique_ptr<Kernel> make_cross_entropy(const NodeRequest& request) {

@@ -61,6 +61,7 @@ const std::vector<Row>& rows() {
       {"reduce_window", make_reduce_window, kAny},
       {"embedding", make_embedding},
       {"softmax", make_softmax, kRow, Row::f32, lacks_inner_axis, {0}},
+      {"softmax_grad", make_softmax_grad, kRow, Row::f32, lacks_inner_axis, {0, 1}},
       {"log_softmax", make_softmax, kRow, Row::f32, lacks_inner_axis, {0}},
       {"cross_entropy", make_cross_entropy, kRow, Row::f32, lacks_f32_logits},
       {"cross_entropy_grad", make_cross_entropy_grad, kRow, Row::f32, nullptr, {0}},
