@@ -59,6 +59,8 @@ class Epilogue {
         return 1 / (1 + std::exp(-value));
       case PostOp::tanh:
         return std::tanh(value);
+      case PostOp::scale:
+        return value * static_cast<Number>(post.factor);
       case PostOp::add:
         break;
     }

@@ -78,6 +78,11 @@ bool extend(Fusion& fusion, const Graph& graph, int index) {
   if (is(node, "sigmoid") || is(node, "tanh")) {
     fusion.posts.push_back({.kind = is(node, "tanh") ? PostOp::tanh : PostOp::sigmoid});
     taken = true;
+  } else if (is(node, "mul")) {
+    const Value other = node.inputs[node.inputs[0] == fusion.result ? 1 : 0];
+    const auto factor = uniform_constant(graph, other);
+    if (factor) fusion.posts.push_back({.kind = PostOp::scale, .factor = *factor});
+    taken = factor.has_value();
   } else if (is(node, "add") || is(node, "max") || is(node, "min")) {
     const Value a = node.inputs[0], b = node.inputs[1];
     if (a == b) return false;

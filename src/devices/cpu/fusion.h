@@ -5,8 +5,9 @@
 namespace temper::cpu {
 
 struct PostOp {
-  enum Kind { relu, clip, sigmoid, tanh, add } kind;
+  enum Kind { relu, clip, sigmoid, tanh, scale, add } kind;
   double low = 0, high = 0;  // clip
+  double factor = 1;         // scale
   Value operand;             // add: of the result's type
 };
 

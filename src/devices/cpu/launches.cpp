@@ -33,9 +33,12 @@ Placement around_convolution(const Graph& graph, const Node& node, const Operand
 }
 
 // Operands where they are if matmul can read them so.
-Placement around_dot(const Graph& graph, const Node& node, const Operands& operands,
-                     const std::function<int64_t(Value)>& present) {
+Placement around_dot(const Graph& graph, const Cluster& cluster, const Operands& operands,
+                     const Layouts& layouts, const std::function<int64_t(Value)>& present) {
+  const Node& node = graph.nodes()[static_cast<size_t>(cluster.nodes[0])];
   Placement placement = all_row_major(operands);
+  const int64_t wanted = layouts.of(operands.outputs[0]);
+  if (can_store_product(graph, cluster, wanted)) placement.outputs[0] = wanted;
   const Value x = node.inputs[0], y = node.inputs[1];
   const DotLayouts chosen = dot_layouts(graph, node, present(x), present(y));
   for (size_t i = 0; i < operands.inputs.size(); ++i) {
@@ -76,7 +79,7 @@ LaunchKernel make_launch(const Graph& graph, const Cluster& cluster, const Opera
     return {make_kernel(request(placement)), std::move(placement)};
   }
   if (root.op->name == "dot_general") {
-    Placement placement = around_dot(graph, root, operands, present);
+    Placement placement = around_dot(graph, cluster, operands, layouts, present);
     if (auto kernel = make_matmul(request(placement))) return {std::move(kernel), std::move(placement)};
   } else if (convolution_of(graph, root)) {
     Placement placement = around_convolution(graph, root, operands, layouts, present);

@@ -7,6 +7,7 @@
 #include "devices/cpu/control.h"
 #include "devices/cpu/convolution.h"
 #include "devices/cpu/fusion.h"
+#include "devices/cpu/matmul.h"
 #include "ir/op.h"
 
 namespace temper::cpu {
@@ -77,6 +78,7 @@ class Chooser {
     for (const Cluster& cluster : clusters_)
       vote_weights(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
     for (size_t i = 0; i < clusters_.size(); ++i) vote_activations(clusters_[i], operands_[i]);
+    vote_products();
     join_permuted();
     std::vector<int64_t> layout;
     for (int i = 0; i < first_.back(); ++i) layout.push_back(classes_.vote(i).value_or(kRowMajor));
@@ -154,6 +156,26 @@ class Chooser {
     for (const Value output : operands.outputs) vote(output);
     for (const Value input : operands.inputs)
       if (graph_.type(input) == node.outputs[0] && input != weights_of(graph_, node)) vote(input);
+  }
+
+  // A product that is only read through transposes is stored as their result wants it: row-major.
+  void vote_products() {
+    const auto readers = users(graph_);
+    for (size_t i = 0; i < clusters_.size(); ++i) {
+      if (graph_.nodes()[static_cast<size_t>(clusters_[i].nodes[0])].op->name != "dot_general") continue;
+      const Value result = operands_[i].outputs[0];
+      int64_t layout = kRowMajor;
+      const auto follow = [&](const auto& self, Value value) -> void {
+        const auto& all = readers[static_cast<size_t>(value.node)];
+        if (all.size() != 1) return;
+        const Node& reader = graph_.nodes()[static_cast<size_t>(all[0])];
+        if (reader.op->name != "transpose" || !is_alias(graph_, reader)) return;
+        self(self, {all[0], 0});
+        layout = before_transpose(layout, reader.attributes.get<Ints>("permutation"));
+      };
+      follow(follow, result);
+      if (can_store_product(graph_, clusters_[i], layout)) classes_.vote(id(result), layout);
+    }
   }
 
   bool is_ours(const Cluster& cluster) const {

@@ -5,6 +5,7 @@
 #include "ir/builder.h"
 #include "ir/op.h"
 #include "ops/primitives.h"
+#include "passes/passes.h"
 
 namespace temper::cpu {
 
@@ -33,6 +34,14 @@ Graph widen_contractions(const Graph& graph) {
 
 namespace {
 
+// The constant operand of a product by a number; none if it is something else.
+Value number_of(const Graph& graph, const Node& node) {
+  if (node.op->name != "mul" || !is_float(node.outputs[0].dtype)) return {};
+  for (const Value operand : node.inputs)
+    if (uniform_constant(graph, operand)) return operand;
+  return {};
+}
+
 // Whether x (above or below) c says the same of `bounded`, a max or min of x.
 bool says_the_same(const Graph& graph, const Node& bounded, Value x, Value c, bool above) {
   const bool is_max = bounded.op->name == "max";
@@ -44,6 +53,35 @@ bool says_the_same(const Graph& graph, const Node& bounded, Value x, Value c, bo
 }
 
 }  // namespace
+
+Graph scale_results(const Graph& graph) {
+  const auto readers = users(graph);
+  std::vector<bool> moves(static_cast<size_t>(graph.size()));
+  for (int i = 0; i < graph.size(); ++i) {
+    const auto at = static_cast<size_t>(i);
+    moves[at] = !readers[at].empty() && number_of(graph, graph.nodes()[at]);
+    for (const int reader : readers[at])
+      moves[at] = moves[at] && graph.nodes()[static_cast<size_t>(reader)].op->name == "dot_general";
+  }
+  for (const Port& output : graph.outputs) moves[static_cast<size_t>(output.value.node)] = false;
+  const auto move = [&](Builder& b, const NodeView& view) -> std::optional<std::vector<Value>> {
+    if (view.node.op->name != "dot_general") return std::nullopt;
+    std::vector<Value> operands(view.inputs.begin(), view.inputs.end());
+    std::vector<double> factors;
+    for (size_t i = 0; i < operands.size(); ++i) {
+      if (!moves[static_cast<size_t>(view.node.inputs[i].node)]) continue;
+      const Node& scaled = b.graph().node(operands[i]);
+      const Value number = number_of(b.graph(), scaled);
+      factors.push_back(*uniform_constant(b.graph(), number));
+      operands[i] = scaled.inputs[scaled.inputs[0] == number ? 1 : 0];
+    }
+    if (factors.empty()) return std::nullopt;
+    Value result = b.emit(*view.node.op, operands, view.attributes(), view.node.name);
+    for (const double factor : factors) result = ops::mul(b, result, factor);
+    return std::vector{result};
+  };
+  return eliminate_dead(rewrite(graph, move));
+}
 
 Graph compare_results(const Graph& graph) {
   Graph result = graph;

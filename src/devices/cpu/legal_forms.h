@@ -13,4 +13,8 @@ Graph widen_contractions(const Graph& graph);
 // result, which lives on anyway, and x can end inside the kernel that makes it.
 Graph compare_results(const Graph& graph);
 
+// A number that multiplies what only matrix products read multiplies their results instead, where it costs
+// nothing: (c x) y is c (x y).
+Graph scale_results(const Graph& graph);
+
 }  // namespace temper::cpu

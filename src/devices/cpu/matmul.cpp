@@ -1,6 +1,8 @@
 #include "devices/cpu/matmul.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "base/check.h"
 #include "devices/cpu/fusion.h"
@@ -88,6 +90,15 @@ struct Dot {
     return matrix(y.shape, layout, y_batch, y_contract, y_free);
   }
 
+  // Axes of the result: batch, x's free ones, y's.
+  std::optional<Matrix> z_matrix(const Shape& shape, int64_t layout) const {
+    Ints axes(static_cast<size_t>(shape.rank()));
+    std::iota(axes.begin(), axes.end(), 0);
+    const auto rows = axes.begin() + static_cast<std::ptrdiff_t>(x_batch.size()),
+               columns = rows + static_cast<std::ptrdiff_t>(x_free.size());
+    return matrix(shape, layout, {axes.begin(), rows}, {rows, columns}, {columns, axes.end()});
+  }
+
   const Type &x, &y;
   const Ints &x_batch, &y_batch, &x_contract, &y_contract;
   Ints x_free, y_free;
@@ -114,6 +125,14 @@ Matrix dense(const memory::dims& sizes) {
   return result;
 }
 
+bool is_turned(const Matrix& matrix) { return matrix.strides.back() != 1; }
+
+Matrix turned(Matrix matrix) {
+  for (memory::dims* each : {&matrix.sizes, &matrix.strides})
+    std::swap(each->back(), (*each)[each->size() - 2]);
+  return matrix;
+}
+
 }  // namespace
 
 bool onednn_multiplies(DType dtype) {
@@ -127,6 +146,16 @@ DotLayouts dot_layouts(const Graph& graph, const Node& node, int64_t x_present, 
       dot.y_matrix(y_present) ? y_present : in_order(dot.y.shape, dot.y_batch, dot.y_contract, dot.y_free)};
 }
 
+bool can_store_product(const Graph& graph, const Cluster& cluster, int64_t layout) {
+  const Fusion fusion = read_fusion(graph, cluster);
+  const Type& type = graph.type(fusion.result);
+  if (!onednn_multiplies(type.dtype) || layout == kRowMajor || !is_permutation(layout)) return false;
+  const bool sums = std::any_of(fusion.posts.begin(), fusion.posts.end(),
+                                [](const PostOp& post) { return post.kind == PostOp::add; });
+  const auto z = Dot(graph, graph.nodes()[static_cast<size_t>(fusion.node)]).z_matrix(type.shape, layout);
+  return !sums && z && (!fusion.bias || !is_turned(*z));
+}
+
 std::unique_ptr<Kernel> make_matmul(const KernelRequest& request) {
   const Fusion fusion = read_fusion(request.graph, request.cluster);
   const Node& node = request.graph.nodes()[static_cast<size_t>(fusion.node)];
@@ -134,17 +163,21 @@ std::unique_ptr<Kernel> make_matmul(const KernelRequest& request) {
   const DType dtype = dot.x.dtype;
   const bool empty = dot.x.shape.elements() == 0 || dot.y.shape.elements() == 0;
   if (!onednn_multiplies(dtype) || empty) return nullptr;
-  const int x_slot = position(request.inputs, node.inputs[0]),
-            y_slot = position(request.inputs, node.inputs[1]);
-  const auto x = dot.x_matrix(request.input_layouts[static_cast<size_t>(x_slot)]);
-  const auto y = dot.y_matrix(request.input_layouts[static_cast<size_t>(y_slot)]);
-  if (!x || !y || x->sizes.size() > DNNL_MAX_NDIMS) return nullptr;
-  memory::dims sizes = x->sizes;
-  sizes.back() = y->sizes.back();
+  int x_slot = position(request.inputs, node.inputs[0]), y_slot = position(request.inputs, node.inputs[1]);
+  auto x = dot.x_matrix(request.input_layouts[static_cast<size_t>(x_slot)]);
+  auto y = dot.y_matrix(request.input_layouts[static_cast<size_t>(y_slot)]);
+  auto z = dot.z_matrix(node.outputs[0].shape, request.output_layouts[0]);
+  if (!x || !y || !z || x->sizes.size() > DNNL_MAX_NDIMS) return nullptr;
+  if (is_turned(*z)) {  // oneDNN writes dense rows: z' = y' x'
+    x = turned(*std::exchange(y, turned(*x)));
+    z = turned(*z);
+    std::swap(x_slot, y_slot);
+  }
+  const memory::dims& sizes = z->sizes;
 
   const TeamSize team(request.threads);
   const Slots slots(request);
-  const Descriptor result = describe(node.outputs[0].dtype, dense(sizes));
+  const Descriptor result = describe(node.outputs[0].dtype, *z);
   dnnl::primitive_attr attributes = user_scratchpad();
   std::vector<Binding> bindings = bind_posts(attributes, fusion, result, request);
   Descriptor bias;

@@ -13,7 +13,10 @@ DotLayouts dot_layouts(const Graph& graph, const Node& dot, int64_t x_present, i
 
 bool onednn_multiplies(DType dtype);
 
-// Null if oneDNN has no kernel for it. The result and what is added to it are row-major.
+// Whether make_matmul writes its result in a layout that is not row-major.
+bool can_store_product(const Graph& graph, const Cluster& cluster, int64_t layout);
+
+// Null if oneDNN has no kernel for it. What is added to the result is row-major.
 std::unique_ptr<Kernel> make_matmul(const KernelRequest& request);
 
 }  // namespace temper::cpu

@@ -63,7 +63,7 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
 const Target& cpu_target() {
   static const Target target{.name = "cpu",
                              .claim = claim,
-                             .legalize = {inline_calls, widen_contractions, compare_results},
+                             .legalize = {inline_calls, widen_contractions, scale_results, compare_results},
                              .compile = compile};
   return target;
 }

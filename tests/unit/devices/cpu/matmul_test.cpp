@@ -54,6 +54,41 @@ TEST(Matmul, TakesBiasActivationAndSumIn) {
   }
 }
 
+TEST(Matmul, TakesANumberIn) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {DType::f32, {6, 7}}), y = b.input("y", {DType::f32, {7, 5}});
+  const Value scaled = ops::mul(b, x, 0.25);  // moves behind both products
+  b.output("z", ops::matmul(b, scaled, y));
+  b.output("square", ops::dot_general(b, scaled, scaled, {{}, {}, {1}, {1}}));
+  const auto executable = load(graph);
+  EXPECT_EQ(executable->program().clusters.size(), 2u);
+  const std::vector<Tensor> inputs{filled(graph.type(x), 1), filled(graph.type(y), 2)};
+  expect_close(run(*executable, inputs), interpret(graph, inputs), 1e-6);
+}
+
+TEST(Matmul, WritesTheOrderThatIsReadNext) {
+  Graph graph;
+  Builder b(graph);
+  const Type type{DType::f32, {2, 5, 3, 4}};  // [batch, time, heads, features]
+  const Value x = ops::transpose(b, b.input("x", type), {0, 2, 1, 3}),
+              y = ops::transpose(b, b.input("y", type), {0, 2, 3, 1}),
+              z = ops::transpose(b, b.input("z", type), {0, 2, 1, 3});
+  const Value result = ops::matmul(b, ops::matmul(b, x, y), z);
+  b.output("result", ops::neg(b, ops::reshape(b, ops::transpose(b, result, {0, 2, 1, 3}), {10, 12})));
+  const auto executable = load(graph);
+  const std::vector<Tensor> inputs{filled(type, 1), filled(type, 2), filled(type, 3)};
+  expect_close(run(*executable, inputs), interpret(graph, inputs), 1e-6);
+  const auto context = executable->make_context();
+  context->set_profiling(true);
+  const Program& program = executable->program();
+  std::vector<Tensor> arguments, results(program.outputs.size());
+  for (size_t k = 0; k < inputs.size(); ++k)
+    arguments.push_back(upload(processor(), inputs[k], program.inputs[k]));
+  executable->run(*context, arguments, results);
+  EXPECT_EQ(context->profile().size(), 3u);  // two products and a map
+}
+
 TEST(Matmul, GivesTheSameBitsForOneAndTwoThreads) {
   for (const int64_t depth : {64, 1000, 4096, 50000}) {
     Graph graph;
