@@ -55,26 +55,19 @@ Timing measure(int64_t iterations, double duration, TerminalEvents& events, Cont
   return timing;
 }
 
-// Random values for every data input, so that no kernel meets only zeros or denormals.
-Tensor sample_input(const Type& type) {
-  std::vector<double> values(static_cast<size_t>(type.shape.elements()));
+// Random values for every data input, so that no kernel meets only zeros or denormals; integers below
+// `values`.
+Tensor sample_input(const Type& type, int64_t values) {
+  const auto count = static_cast<size_t>(type.shape.elements());
+  std::vector<double> reals(count);
+  std::vector<int64_t> integers(count);
   uint32_t state = 1;
-  for (double& value : values) {
+  for (size_t i = 0; i < count; ++i) {
     state = state * 1664525 + 1013904223;
-    value = is_float(type.dtype) ? state / 2147483648.0 - 1 : 0;
+    reals[i] = state / 2147483648.0 - 1;
+    integers[i] = static_cast<int64_t>(state / 4294967296.0 * static_cast<double>(values));
   }
-  if (is_float(type.dtype)) return from_doubles(type, values);
-  return from_int64s(type, std::vector<int64_t>(values.size()));
-}
-
-SymbolSizes sizes_for(const Inference& inference, int64_t batch) {
-  SymbolSizes sizes;
-  for (const Port& port : inference.inputs()) {
-    for (const Dim& dim : inference.graph().type(port.value).shape) {
-      if (!dim.is_static()) sizes.emplace(std::string(dim.symbol_name()), batch);
-    }
-  }
-  return sizes;
+  return is_float(type.dtype) ? from_doubles(type, reals) : from_int64s(type, integers);
 }
 
 struct Bench {
@@ -146,15 +139,19 @@ Json bench_step(const Bench& b) {
 
 Json bench_inference(const Bench& b) {
   Inference inference(b.device, b.model, {.compile = b.compile, .precision = b.step.precision});
-  const SymbolSizes sizes = sizes_for(inference, b.batch);
+  const Graph& graph = inference.graph();
+  const SymbolSizes sizes = data_sizes(graph, inference.inputs(), b.step.batch, b.step.sequence);
   Inference::Prepared& prepared = inference.prepare(sizes);
   const Program& program = prepared.executable->program();
-  for (size_t at : prepared.data)
-    b.device.copy(sample_input(program.inputs[at].type), prepared.arguments[at]);
+  for (size_t i = 0; i < prepared.data.size(); ++i) {
+    const size_t at = prepared.data[i];
+    const int64_t values = integer_values(graph, inference.inputs()[i].value);
+    b.device.copy(sample_input(program.inputs[at].type, values), prepared.arguments[at]);
+  }
   Context* const profiled = b.profile ? prepared.context.get() : nullptr;
   const Timing timing =
       measure(b.iterations, b.duration, b.events, profiled, [&] { inference.run(prepared); });
-  const auto operations = static_cast<double>(flops(specialise(inference.graph(), sizes)));
+  const auto operations = static_cast<double>(flops(specialise(graph, sizes)));
   Json result = result_of(b, timing, operations);
   int64_t kept = 0;
   for (size_t i = 0; i < program.inputs.size(); ++i)
@@ -178,6 +175,8 @@ int bench(const std::vector<std::string>& words) {
   bool training = false, profile = false, no_peaks = false;
   options.declare(arguments);
   arguments.option("batch", batch, "N", "samples a run");
+  arguments.option("sequence", step.sequence, "N",
+                   "tokens a sample, where the model leaves their number free");
   arguments.option("iterations", iterations, "N", "runs to measure (default: as many as fit the duration)");
   arguments.option("duration", duration, "SECONDS", "how long to measure");
   arguments.flag("train", training, "a training step on random data: all parameters train");
@@ -187,7 +186,9 @@ int bench(const std::vector<std::string>& words) {
                  "do not measure what the device can do at most, which takes half a second");
   common.declare(arguments);
   if (!arguments.parse()) return 0;
-  if (batch < 1) throw Error(ErrorKind::invalid, concat("--batch: expected at least 1, found ", batch));
+  for (const auto& [option, count] : {std::pair("batch", batch), std::pair("sequence", step.sequence)})
+    if (count < 1)
+      throw Error(ErrorKind::invalid, concat("--", option, ": expected at least 1, found ", count));
 
   TerminalEvents events(common);
   Device& device = choose_device(options.device);

@@ -19,17 +19,6 @@
 namespace temper::cli {
 namespace {
 
-// Every symbol 1: what one sample costs.
-Graph one_sample(const Graph& graph) {
-  SymbolSizes sizes;
-  for (const Port& port : graph.inputs) {
-    for (const Dim& dim : graph.type(port.value).shape) {
-      if (!dim.is_static()) sizes.emplace(std::string(dim.symbol_name()), 1);
-    }
-  }
-  return specialise(graph, sizes);
-}
-
 int64_t parameter_elements(const Model& model, const Node& node) {
   int64_t total = 0;
   for (Value input : node.inputs) {
@@ -118,8 +107,8 @@ Json describe_layers(const Model& model, const Graph& costed) {
   return list;
 }
 
-Json describe(const Model& model) {
-  const Graph costed = one_sample(model.graph);
+Json describe(const Model& model, int64_t sequence) {
+  const Graph costed = specialise(model.graph, data_sizes(model.graph, data_ports(model), 1, sequence));
   int64_t elements = 0, bytes = 0;
   for (const auto& [name, tensor] : model.parameters) elements += tensor.elements(), bytes += tensor.bytes();
   Json result = result_head("inspect");
@@ -201,12 +190,14 @@ int inspect(const std::vector<std::string>& words) {
   ModelOptions options;
   Common common;
   bool show_plan = false, show_graph = false, training = false;
-  int64_t batch = 1;
+  BenchStep step{.batch = 1};
   options.declare(arguments);
   arguments.flag("plan", show_plan, "the fate of every node on the device, and why");
   arguments.flag("graph", show_graph, "the text form of the graph");
   arguments.flag("train", training, "of the training step instead of the model");
-  arguments.option("batch", batch, "N", "samples a run, for --plan and --train");
+  arguments.option("batch", step.batch, "N", "samples a run, for --plan and --train");
+  arguments.option("sequence", step.sequence, "N",
+                   "tokens a sample, where the model leaves their number free");
   common.declare(arguments);
   if (!arguments.parse()) return 0;
 
@@ -216,23 +207,18 @@ int inspect(const std::vector<std::string>& words) {
                                  events);
   events.clear();
   Graph graph = model.graph;
-  const DType precision = choose_precision("precision", options.precision, "inspect");
+  step.precision = choose_precision("precision", options.precision, "inspect");
   if (training)
-    graph = bench_step_graph(model, {.batch = batch, .precision = precision});
-  else if (precision == DType::bf16)
+    graph = bench_step_graph(model, step);
+  else if (step.precision == DType::bf16)
     graph = lower_precision(graph);
   if (show_graph) {
     std::fputs(print(graph, {.elide_constants_over = 64}).c_str(), stdout);
     return 0;
   }
-  Json result = describe(model);
+  Json result = describe(model, step.sequence);
   if (show_plan) {
-    SymbolSizes sizes;
-    for (const Port& port : graph.inputs) {
-      for (const Dim& dim : graph.type(port.value).shape) {
-        if (!dim.is_static()) sizes.emplace(std::string(dim.symbol_name()), batch);
-      }
-    }
+    const SymbolSizes sizes = data_sizes(graph, graph.inputs, step.batch, step.sequence);
     std::string text;
     result["plan"] = describe_plan(specialise(graph, sizes), choose_device(options.device), text);
     if (!common.json) std::fputs(text.c_str(), stdout);

@@ -2,6 +2,7 @@
 // A graph, its named parameters, and what its input and output mean.
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,13 @@ struct Model {
 };
 
 std::vector<int> data_inputs(const Model& model);  // positions in graph.inputs
+
+// A size for every free dimension of the data inputs: axis 0 counts the batch, any other the tokens of a
+// sequence.
+SymbolSizes data_sizes(const Graph& graph, std::span<const Port> inputs, int64_t batch, int64_t sequence);
+// How many values the elements of an integer input have: the rows of the tables it numbers; 2 if it numbers
+// none.
+int64_t integer_values(const Graph& graph, Value input);
 
 // Throws Error invalid naming the parameter unless each has an input of its type.
 void check(const Model& model);

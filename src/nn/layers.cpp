@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/philox.h"
+#include "base/threads.h"
 #include "ops/composites.h"
 #include "ops/primitives.h"
 
@@ -53,15 +54,19 @@ static std::array<double, 4> draw(Initial::Kind kind, const PhiloxCounter& words
 Tensor initial_tensor(const Type& type, const Initial& initial, uint64_t seed, std::string_view name) {
   std::vector<double> values(static_cast<size_t>(type.shape.elements()), initial.value);
   if (initial.kind == Initial::constant) return from_doubles(type, values);
+  constexpr int64_t kPerBlock = 4, kGrain = 4096;  // numbers drawn together; blocks worth a thread
   const PhiloxKey root{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
   const PhiloxKey key = fold_in(root, hash_bytes(name));
-  for (size_t i = 0; i < values.size(); i += 4) {
-    const uint64_t block = i / 4;
-    const PhiloxCounter counter{static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0,
-                                kPhiloxBits};
-    const std::array<double, 4> numbers = draw(initial.kind, philox(counter, key));
-    for (size_t k = i; k < std::min(i + 4, values.size()); ++k) values[k] *= numbers[k - i];
-  }
+  const auto count = static_cast<int64_t>(values.size());
+  parallel_for((count + kPerBlock - 1) / kPerBlock, kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const PhiloxCounter counter{static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0,
+                                  kPhiloxBits};
+      const std::array<double, kPerBlock> numbers = draw(initial.kind, philox(counter, key));
+      for (int64_t k = block * kPerBlock; k < std::min((block + 1) * kPerBlock, count); ++k)
+        values[static_cast<size_t>(k)] *= numbers[static_cast<size_t>(k % kPerBlock)];
+    }
+  });
   return from_doubles(type, values);
 }
 
@@ -77,12 +82,13 @@ Value Layers::parameter(const std::string& name, const Type& type, const Initial
 Value Layers::dense(const std::string& name, Value x, int64_t units, std::optional<Initial> weight,
                     std::optional<Initial> bias) {
   const DType dtype = builder_.dtype(x);
-  const int64_t features = builder_.shape(x).size(1);
+  const int last = builder_.shape(x).rank() - 1;
+  const int64_t features = builder_.shape(x).size(last);
   const Initial usual = torch_uniform(features);
   const Value w = parameter(name + ".weight", {dtype, {units, features}}, weight.value_or(usual));
   const Value b = parameter(name + ".bias", {dtype, {units}}, bias.value_or(usual));
   builder_.set_default_name(name);
-  return ops::add(builder_, ops::dot_general(builder_, x, w, {.x_contract = {1}, .y_contract = {1}}), b);
+  return ops::add(builder_, ops::dot_general(builder_, x, w, {.x_contract = {last}, .y_contract = {1}}), b);
 }
 
 Value Layers::conv(const std::string& name, Value x, const ConvLayer& layer) {
@@ -110,6 +116,22 @@ Value Layers::batch_norm(const std::string& name, Value x) {
   const Value variance = parameter(name + ".running_var", type, one);
   builder_.set_default_name(name);
   return ops::batch_norm_infer(builder_, x, scale, bias, mean, variance, kEpsilon, kMomentum);
+}
+
+Value Layers::layer_norm(const std::string& name, Value x, double epsilon) {
+  const int last = builder_.shape(x).rank() - 1;
+  const Type type{builder_.dtype(x), {builder_.shape(x)[last]}};
+  const Value scale = parameter(name + ".weight", type, {Initial::constant, 1});
+  const Value bias = parameter(name + ".bias", type, {Initial::constant, 0});
+  builder_.set_default_name(name);
+  return ops::layer_norm(builder_, x, scale, bias, last, epsilon).y;
+}
+
+Value Layers::embedding(const std::string& name, Value ids, int64_t rows, int64_t width,
+                        const Initial& weight) {
+  const Value table = parameter(name + ".weight", {DType::f32, {rows, width}}, weight);
+  builder_.set_default_name(name);
+  return ops::embedding(builder_, table, ids);
 }
 
 Value Layers::activation(const std::string& name, Value x, std::string_view kind) {

@@ -45,11 +45,14 @@ class Layers {
   // A new graph input with its first value. Internal error if the name is taken.
   Value parameter(const std::string& name, const Type& type, const Initial& initial);
 
-  // x: [n, features] -> [n, units]; weight: [units, features]. weight none: torch_uniform
+  // x: [..., features] -> [..., units]; weight: [units, features]. weight none: torch_uniform
   Value dense(const std::string& name, Value x, int64_t units, std::optional<Initial> weight = {},
               std::optional<Initial> bias = {});
   Value conv(const std::string& name, Value x, const ConvLayer& layer);  // x: [n, c, h, w]
   Value batch_norm(const std::string& name, Value x);                    // channels are axis 1
+  Value layer_norm(const std::string& name, Value x, double epsilon);    // over the last axis
+  // Rows of a table by number; ids: i64 [...] -> f32 [..., width]
+  Value embedding(const std::string& name, Value ids, int64_t rows, int64_t width, const Initial& weight);
   Value activation(const std::string& name, Value x,
                    std::string_view kind);                       // relu, relu6, gelu, tanh, sigmoid
   Value dropout(const std::string& name, Value x, double rate);  // drops in training mode

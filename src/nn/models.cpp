@@ -5,13 +5,14 @@
 #include <numbers>
 
 #include "base/text.h"
+#include "nn/bert.h"
 #include "nn/layers.h"
 #include "ops/primitives.h"
 
 namespace temper::nn {
 namespace {
 
-constexpr std::string_view kMlp = "mlp:";
+constexpr std::string_view kMlp = "mlp:", kBert = "bert:";
 const Initial kZero{Initial::constant, 0};
 
 ConvLayer without_bias(ConvLayer layer) {
@@ -215,6 +216,10 @@ Model build(std::string_view spec, std::optional<uint64_t> seed) {
     model.preprocess = picture_of(sizes.front());
     return model;
   }
+  if (starts_with(spec, kBert)) {
+    build_bert(layers, parse_bert(spec));
+    return model;
+  }
   const Architecture* architecture = find_architecture(spec);
   if (!architecture) refuse_name(spec);
   architecture->build(layers);
@@ -225,12 +230,14 @@ Model build(std::string_view spec, std::optional<uint64_t> seed) {
 }  // namespace
 
 std::vector<std::string> architectures() {
-  std::vector<std::string> names{"mlp:784-128-10"};
+  std::vector<std::string> names{"mlp:784-128-10", "bert:4-256-4"};
   for (const Architecture& architecture : kArchitectures) names.emplace_back(architecture.name);
   return names;
 }
 
-bool is_architecture(std::string_view spec) { return starts_with(spec, kMlp) || find_architecture(spec); }
+bool is_architecture(std::string_view spec) {
+  return starts_with(spec, kMlp) || starts_with(spec, kBert) || find_architecture(spec);
+}
 
 Model build_model(std::string_view spec, uint64_t seed) { return build(spec, seed); }
 

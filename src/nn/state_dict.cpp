@@ -40,7 +40,7 @@ void load_parameters(Model& model, const std::map<std::string, Tensor>& state) {
   Problems problems;
   for (const auto& [full_name, tensor] : state) {
     const std::string name = plain_name(full_name, wrapped);
-    if (ends_with(name, "num_batches_tracked")) continue;
+    if (ends_with(name, "num_batches_tracked") || ends_with(name, ".position_ids")) continue;
     const auto known = model.parameters.find(name);
     if (known == model.parameters.end()) {
       problems.unexpected.push_back(name);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "passes/passes.h"
 #include "runtime/compile.h"
 #include "target/cost.h"
 #include "train/step.h"
@@ -21,7 +22,17 @@ StepOptions step_options(const Model& model, const BenchStep& options) {
   }
   step.optimizer.kind = options.optimizer;
   step.optimizer.momentum = options.optimizer == "sgd" ? 0.9 : 0;
+  step.optimizer.weight_decay = options.optimizer == "adamw" ? 0.01 : 0;
   return step;
+}
+
+// A free sequence made `options.sequence` long.
+Model with_sequence(const Model& model, const BenchStep& options) {
+  std::vector<Port> inputs;
+  for (const int at : data_inputs(model)) inputs.push_back(model.graph.inputs[static_cast<size_t>(at)]);
+  Model fixed = model;
+  fixed.graph = specialise(model.graph, data_sizes(model.graph, inputs, options.batch, options.sequence));
+  return fixed;
 }
 
 double learning_rate(const BenchStep& options) {
@@ -29,8 +40,8 @@ double learning_rate(const BenchStep& options) {
   return options.optimizer == "sgd" ? 1e-2 : 1e-3;
 }
 
-// Uniform numbers in [-1, 1); for integers, classes below `classes`.
-Tensor random_tensor(const Type& type, uint64_t seed, int64_t classes) {
+// Uniform numbers in [-1, 1); integers below `values`.
+Tensor random_tensor(const Type& type, uint64_t seed, int64_t values) {
   const auto count = static_cast<size_t>(type.shape.elements());
   std::vector<double> reals(count);
   std::vector<int64_t> integers(count);
@@ -39,7 +50,7 @@ Tensor random_tensor(const Type& type, uint64_t seed, int64_t classes) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     const double unit = static_cast<double>(state >> 11) * 0x1p-53;
     reals[i] = 2 * unit - 1;
-    integers[i] = static_cast<int64_t>(unit * static_cast<double>(classes));
+    integers[i] = static_cast<int64_t>(unit * static_cast<double>(values));
   }
   return is_float(type.dtype) ? from_doubles(type, reals) : from_int64s(type, integers);
 }
@@ -60,15 +71,18 @@ struct StepBench::State {
 };
 
 Graph bench_step_graph(const Model& model, const BenchStep& options) {
-  return build_step(model, step_options(model, options));
+  return build_step(with_sequence(model, options), step_options(model, options));
 }
 
 static Tensor first_value(const Model& model, const Argument& input, const BenchStep& options,
                           const nn::Hyper& hyper, int64_t classes) {
   const std::string_view name = input.name;
   if (name.starts_with("param.")) return model.parameters.at(std::string(name.substr(6)));
-  if (name == "labels" || name.starts_with("input."))
-    return random_tensor(input.type, options.seed + name.size(), classes);
+  if (name == "labels") return random_tensor(input.type, options.seed + name.size(), classes);
+  if (name.starts_with("input.")) {
+    const int64_t values = integer_values(model.graph, model.graph.find_input(name.substr(6)));
+    return random_tensor(input.type, options.seed + name.size(), values);
+  }
   const auto count = static_cast<size_t>(input.type.shape.elements());
   if (name == "weights") return from_doubles(input.type, std::vector<double>(count, 1));
   for (const auto& [key, value] : hyper) {
@@ -84,7 +98,7 @@ StepBench::StepBench(Device& device, const Model& model, const BenchStep& option
     : state_(std::make_unique<State>(State{.device = device})) {
   const StepOptions step = step_options(model, options);
   State& s = *state_;
-  s.graph = build_step(model, step);
+  s.graph = build_step(with_sequence(model, options), step);
   s.lr = learning_rate(options);
   s.optimizer = step.optimizer;
   s.executable = compile(device, s.graph, compile_options);

@@ -10,9 +10,9 @@
 namespace temper {
 
 struct BenchStep {
-  int64_t batch = 32;
-  std::string optimizer = "sgd";  // sgd has momentum 0.9
-  double lr = 0;                  // 0: 1e-2 for sgd, else 1e-3
+  int64_t batch = 32, sequence = 128;  // sequence: tokens of a sample, where the model leaves them free
+  std::string optimizer = "sgd";       // sgd has momentum 0.9, adamw weight decay 0.01
+  double lr = 0;                       // 0: 1e-2 for sgd, else 1e-3
   uint64_t seed = 0;
   DType precision = DType::f32;
 };

@@ -20,24 +20,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Numbers without a pattern, the same everywhere.
-Tensor synthetic(const Type& type) {
-  std::vector<double> values(static_cast<size_t>(type.shape.elements()));
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<double>(static_cast<uint32_t>(i * 2654435761u)) / 4294967296.0 * 2 - 1;
-  return from_doubles(type, values);
+// Numbers without a pattern, the same everywhere; integers below `values`.
+Tensor synthetic(const Type& type, int64_t values) {
+  std::vector<double> reals(static_cast<size_t>(type.shape.elements()));
+  std::vector<int64_t> integers(reals.size());
+  for (size_t i = 0; i < reals.size(); ++i) {
+    const double unit = static_cast<double>(static_cast<uint32_t>((i + 1) * 2654435761u)) / 4294967296.0;
+    reals[i] = unit * 2 - 1;
+    integers[i] = static_cast<int64_t>(unit * static_cast<double>(values));
+  }
+  return is_float(type.dtype) ? from_doubles(type, reals) : from_int64s(type, integers);
 }
 
 // Ours in double, rounded once, for this many samples.
 void write_set(const Model& model, const fs::path& folder, int64_t samples) {
-  const Graph graph = specialise(model.graph, {{"N", samples}});
+  constexpr int64_t kTokens = 6;
+  const Graph graph = specialise(model.graph, {{"N", samples}, {"S", kTokens}});
   fs::create_directories(folder);
   std::vector<Tensor> arguments;
   int inputs = 0;
   for (const Port& port : graph.inputs) {
     const auto parameter = model.parameters.find(port.name);
-    arguments.push_back(parameter != model.parameters.end() ? parameter->second
-                                                            : synthetic(graph.type(port.value)));
+    arguments.push_back(parameter != model.parameters.end()
+                            ? parameter->second
+                            : synthetic(graph.type(port.value), integer_values(graph, port.value)));
     if (parameter == model.parameters.end())
       onnx::write_tensor_file({port.name, arguments.back()},
                               (folder / concat("input_", inputs++, ".pb")).string());

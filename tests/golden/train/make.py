@@ -47,6 +47,11 @@ def pictures(name: str, shape) -> numpy.ndarray:
     return 0.5 * noise + squares.repeat(16, 2).repeat(16, 3)
 
 
+def numbers(name: str, shape, values: int) -> numpy.ndarray:
+    """Integers below `values`."""
+    return ((uniform(name, shape) + 1) / 2 * values).astype(numpy.int64)
+
+
 def start_value(name: str, shape, gains) -> numpy.ndarray:
     if name.endswith("running_mean"):
         return numpy.zeros(shape)
@@ -94,6 +99,46 @@ def mobilenet() -> nn.Module:
     return model
 
 
+class Bert(nn.Module):
+    """Hugging Face's BertForSequenceClassification by its names, without dropout: all tokens are seen and of type 0."""
+    VOCABULARY, POSITIONS, TYPES, CLASSES, EPSILON = 30522, 512, 2, 2, 1e-12
+
+    def __init__(self, layers: int, width: int, heads: int) -> None:
+        super().__init__()
+        def dense(inputs: int, outputs: int) -> nn.ModuleDict:
+            return nn.ModuleDict({"dense": nn.Linear(inputs, outputs)})
+        def normed(inputs: int) -> nn.ModuleDict:
+            return nn.ModuleDict({"dense": nn.Linear(inputs, width), "LayerNorm": nn.LayerNorm(width, self.EPSILON)})
+        def layer() -> nn.ModuleDict:
+            attention = {name: nn.Linear(width, width) for name in ("query", "key", "value")}
+            return nn.ModuleDict({"attention": nn.ModuleDict({"self": nn.ModuleDict(attention), "output": normed(width)}),
+                                  "intermediate": dense(width, 4 * width), "output": normed(4 * width)})
+        rows = {"word": self.VOCABULARY, "position": self.POSITIONS, "token_type": self.TYPES}
+        tables = {f"{name}_embeddings": nn.Embedding(count, width) for name, count in rows.items()}
+        self.bert = nn.ModuleDict({"embeddings": nn.ModuleDict({**tables, "LayerNorm": nn.LayerNorm(width, self.EPSILON)}),
+                                   "encoder": nn.ModuleDict({"layer": nn.ModuleList(layer() for _ in range(layers))}),
+                                   "pooler": dense(width, width)})
+        self.classifier = nn.Linear(width, self.CLASSES)
+        self.heads = heads
+
+    def attention(self, part: nn.ModuleDict, x: torch.Tensor) -> torch.Tensor:
+        rows, tokens, width = x.shape
+        q, k, v = (part[name](x).view(rows, tokens, self.heads, -1).transpose(1, 2) for name in ("query", "key", "value"))
+        scores = q @ k.transpose(2, 3) / math.sqrt(width // self.heads)
+        return (scores.softmax(3) @ v).transpose(1, 2).reshape(x.shape)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        part = self.bert["embeddings"]
+        x = part["word_embeddings"](ids) + part["position_embeddings"].weight[:ids.shape[1]] + part["token_type_embeddings"].weight[0]
+        x = part["LayerNorm"](x)
+        for layer in self.bert["encoder"]["layer"]:
+            part = layer["attention"]["output"]
+            x = part["LayerNorm"](x + part["dense"](self.attention(layer["attention"]["self"], x)))
+            inner = nn.functional.gelu(layer["intermediate"]["dense"](x))
+            x = layer["output"]["LayerNorm"](x + layer["output"]["dense"](inner))
+        return self.classifier(torch.tanh(self.bert["pooler"]["dense"](x[:, 0])))
+
+
 # Ends of residuals are small, so that the gradient does not grow with depth.
 MOBILENET_GAINS = [(r"^features\.(3|5|6|8|9|10|12|13|15|16)\.conv\.3\.", 0.1), (r"^features\.18\.1\.", 2), (r"^classifier\.1\.weight$", 0.02)]
 
@@ -103,6 +148,8 @@ CASES = {
     "cnn": (small_cnn, [], (8, 3, 16, 16), 10,
             lambda m: torch.optim.SGD(groups(m, 1e-3), lr=0.1, momentum=0.9, nesterov=True)),
     "mobilenet_v2": (mobilenet, MOBILENET_GAINS, (8, 3, 64, 64), 1000, lambda m: torch.optim.SGD(groups(m, 0), lr=0.002)),
+    "bert": (lambda: Bert(2, 64, 4), [], (8, 16), Bert.CLASSES,
+             lambda m: torch.optim.AdamW(groups(m, 0.01), lr=1e-3, eps=1e-5)),
     "resnet18": (torchvision.models.resnet18, [(r"^layer.*\.bn2\.", 0.2)], (8, 3, 64, 64), 1000,
                  lambda m: torch.optim.SGD(groups(m, 1e-4), lr=0.002, momentum=0.5)),
 }
@@ -113,7 +160,11 @@ def run(build, gains, shape, classes, optimizer_of, dtype):
     fill(model, gains)
     model.to(dtype)
     optimizer = optimizer_of(model)
-    inputs = [torch.from_numpy(pictures(f"input{i}", shape).astype(numpy.float32)).to(dtype) for i in range(BATCHES)]
+    def batch(name: str) -> torch.Tensor:
+        if isinstance(model, Bert):
+            return torch.from_numpy(numbers(name, shape, model.VOCABULARY))
+        return torch.from_numpy(pictures(name, shape).astype(numpy.float32)).to(dtype)
+    inputs = [batch(f"input{i}") for i in range(BATCHES)]
     labels = [torch.tensor([(7 * row + 3 * i) % classes for row in range(shape[0])]) for i in range(BATCHES)]
     losses, gradients = [], {}
     for step in range(STEPS):
@@ -138,12 +189,17 @@ def apart(a, b) -> str:
 
 
 def main() -> None:
+    """make.py [compare] [NAME...]"""
     torch.set_num_threads(1)
+    words = sys.argv[1:]
+    compare = words[:1] == ["compare"]
     for name, case in CASES.items():
+        if words[compare:] and name not in words[compare:]:
+            continue
         result = run(*case, torch.float64)
         first, last = result["losses"][0], result["losses"][-1]
         print(f"{name}: loss {first:.4f} to {last:.4f} ({last / first - 1:+.0%})")
-        if sys.argv[1:] == ["compare"]:
+        if compare:
             print("  f32 differs from double:", apart(run(*case, torch.float32), result))
         else:
             (Path(__file__).parent / f"{name}.json").write_text(json.dumps(result) + "\n")

@@ -12,8 +12,10 @@
 #include "ir/builder.h"
 #include "nn/layers.h"
 #include "nn/models.h"
+#include "passes/passes.h"
 #include "runtime/registry.h"
 #include "support/data.h"
+#include "train/bench_step.h"
 #include "train/programs.h"
 #include "train/trainable.h"
 
@@ -61,6 +63,16 @@ Tensor pictures(const Type& type, const std::string& name) {
   return tensor;
 }
 
+// Integers below `values`.
+Tensor numbers(const Type& type, const std::string& name, int64_t values) {
+  Tensor tensor(type);
+  const uint32_t seed = seed_of(name);
+  int64_t index = 0;
+  for (int64_t& value : tensor.mutable_values<int64_t>())
+    value = static_cast<int64_t>((uniform(seed, index++) + 1) / 2 * static_cast<double>(values));
+  return tensor;
+}
+
 // gains: pairs of a regular expression and a factor.
 Tensor start_value(const std::string& name, const Type& type, const Json& gains) {
   if (name.ends_with("running_mean")) return filled(type, name, 0, 0);
@@ -95,6 +107,11 @@ Model for_small_pictures(Model model) {
   return model;
 }
 
+Model of_tokens(Model model, int64_t sequence) {
+  model.graph = specialise(model.graph, {{"S", sequence}});
+  return model;
+}
+
 Model without_dropout(Model model) {
   model.graph = rewrite(model.graph, [](Builder&, const NodeView& view) -> std::optional<std::vector<Value>> {
     if (view.node.op->name != "dropout_infer") return std::nullopt;
@@ -119,8 +136,12 @@ Model small_cnn() {
 // The same two batches over and over.
 class FormulaBatches : public Batches {
  public:
-  FormulaBatches(const Type& input, std::string name) : name_("input." + std::move(name)) {
-    for (int i = 0; i < kBatches; ++i) inputs_.push_back(pictures(input, "input" + std::to_string(i)));
+  // values: of an input of integers
+  FormulaBatches(const Type& input, std::string name, int64_t values) : name_("input." + std::move(name)) {
+    for (int i = 0; i < kBatches; ++i) {
+      const std::string batch = "input" + std::to_string(i);
+      inputs_.push_back(is_float(input.dtype) ? pictures(input, batch) : numbers(input, batch, values));
+    }
     rows_ = input.shape.size(0);
   }
   int64_t samples() const override { return rows_ * kBatches; }
@@ -228,16 +249,34 @@ class Comparison {
       expect_near(to_doubles(state.get("param." + parameter)), numbers, case_.tolerance, 1e-3, parameter);
   }
 
+  // Neither the team nor the run shows in a bit.
+  void check_bits() {
+    const auto trained = [&](int threads) {
+      DeviceState state(open_device("cpu"));
+      run(state, options_, case_.lr, 3, [](int64_t, double) {}, {.threads = threads});
+      std::map<std::string, std::vector<double>> values;
+      for (const std::string& name : options_.trainable)
+        values[name] = to_doubles(state.get("param." + name));
+      return values;
+    };
+    const auto alone = trained(1), both = trained(2), again = trained(2);
+    for (const std::string& name : options_.trainable) {
+      EXPECT_EQ(alone.at(name), both.at(name)) << name;
+      EXPECT_EQ(again.at(name), both.at(name)) << name;
+    }
+  }
+
  private:
   template <class EachLoss>
-  void run(DeviceState& state, const StepOptions& options, double lr, int64_t count, const EachLoss& each) {
+  void run(DeviceState& state, const StepOptions& options, double lr, int64_t count, const EachLoss& each,
+           const CompileOptions& compile = {}) {
     const Graph graph = with_batch(case_.model, case_.rows);
     const Port& input = graph.inputs[static_cast<size_t>(data_inputs(case_.model).front())];
     const Type& output = graph.type(graph.outputs.front().value);
     const Targets targets(formula_labels(case_.rows, output.shape.size(1)), options.loss, output);
     set_initial_state(state, case_.model, options, 0);
-    StepPrograms steps(state, case_.model, options, targets, {}, {});
-    FormulaBatches batches(graph.type(input.value), input.name);
+    StepPrograms steps(state, case_.model, options, targets, {}, compile);
+    FormulaBatches batches(graph.type(input.value), input.name, integer_values(graph, input.value));
     for (int64_t step = 0; step < count; ++step) {
       steps.run(batches, batches.next(), StepOptions::whole, lr, step + 1);
       const StepPrograms::Sums sums = steps.take_sums();
@@ -265,6 +304,33 @@ TEST(Torch, CnnWithBatchNorm) {
            {.kind = "sgd", .momentum = 0.9, .nesterov = true, .weight_decay = 1e-3},
            0.1,
            1e-4});
+}
+
+Case bert() {
+  return {"bert", of_tokens(nn::build_model("bert:2-64-4", 0), 16),
+          8,      {.kind = "adamw", .weight_decay = 0.01, .epsilon = 1e-5},
+          1e-3,   1e-4};
+}
+
+TEST(Torch, Bert) { compare(bert()); }
+
+TEST(Bert, TrainsToTheSameBitsForOneAndTwoThreads) { Comparison(bert()).check_bits(); }
+
+TEST(Bert, StepOnlyComputes) {
+  register_device(cpu::cpu_device());
+  StepBench step(open_device("cpu"), nn::build_model("bert:2-64-4", 0),
+                 {.batch = 2, .sequence = 16, .optimizer = "adamw"}, {});
+  step.context().set_profiling(true);
+  step.run();
+  int products = 0;
+  for (const LaunchProfile& launch : step.context().profile()) {
+    EXPECT_NE(launch.kind, "reorder") << launch.name;
+    EXPECT_NE(launch.kind, "copy") << launch.name;
+    EXPECT_NE(launch.kind, "transpose") << launch.name;
+    products += launch.kind.starts_with("dot_general");
+  }
+  // Three for each dense layer, two of them 8 wide: with their gradients six for each attention.
+  EXPECT_EQ(products, 2 * (6 * 3 + 2 * 3) + 2 * 3);
 }
 
 TEST(Torch, MobileNetV2) {

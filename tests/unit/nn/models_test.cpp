@@ -5,6 +5,7 @@
 #include "nn/layers.h"
 #include "ops/interpreter/interpret.h"
 #include "ops/rows.h"
+#include "passes/passes.h"
 #include "support/expect_error.h"
 
 namespace temper::nn {
@@ -28,10 +29,11 @@ TEST_P(Architecture, IsAWholeModel) {
   check(model);
   EXPECT_TRUE(is_architecture(GetParam()));
   ASSERT_EQ(data_inputs(model).size(), 1u);
-  const int64_t classes = GetParam() == "cnn" || starts_with(GetParam(), "mlp:") ? 10 : 1000;
+  const bool text = starts_with(GetParam(), "bert:");
+  const int64_t classes = text ? 2 : GetParam() == "cnn" || starts_with(GetParam(), "mlp:") ? 10 : 1000;
   EXPECT_EQ(model.graph.type(model.graph.find_output("output")),
             (Type{DType::f32, {Dim::symbol("N"), classes}}));
-  EXPECT_TRUE(model.preprocess);
+  EXPECT_NE(model.preprocess.has_value(), text);
   const auto golden = kFingerprints.find(GetParam());
   if (golden == kFingerprints.end()) return;
   EXPECT_EQ(fingerprint(model), golden->second) << "names or shapes are not torchvision's";
@@ -113,6 +115,54 @@ TEST(Models, UnknownNamesAndSizesAreRefused) {
   expect_error(ErrorKind::invalid, "found \"0\"", [] { build_model("mlp:784-0-10", 0); });
   expect_error(ErrorKind::invalid, "at least two sizes", [] { build_model("mlp:784", 0); });
   expect_error(ErrorKind::invalid, "found \"\"", [] { build_model("mlp:", 0); });
+  expect_error(ErrorKind::invalid, "the width 64 is no multiple of 5 heads",
+               [] { build_model("bert:2-64-5", 0); });
+  expect_error(ErrorKind::invalid, "found \"0\"", [] { build_model("bert:0-64-4", 0); });
+  expect_error(ErrorKind::invalid, "expected layers, width and heads", [] { build_model("bert:2-64", 0); });
+  expect_error(ErrorKind::invalid, "expected nothing or masked",
+               [] { build_model("bert:2-64-4:causal", 0); });
+}
+
+// Two samples of three tokens.
+Tensor bert_output(const Model& model, std::vector<std::vector<int64_t>> inputs) {
+  const Graph graph = specialise(model.graph, {{"N", 2}, {"S", 3}});
+  std::vector<Tensor> arguments;
+  size_t next = 0;
+  for (const Port& port : graph.inputs) {
+    const auto found = model.parameters.find(port.name);
+    arguments.push_back(found != model.parameters.end()
+                            ? found->second
+                            : from_int64s(graph.type(port.value), inputs.at(next++)));
+  }
+  return interpret(graph, arguments).front();
+}
+
+TEST(Models, BertLooksAwayFromWhatIsMasked) {
+  const Model plain = build_model("bert:2-8-2", 3), masked = build_model("bert:2-8-2:masked", 3);
+  const std::vector<int64_t> ids{7, 30521, 5, 9, 8, 0}, ones(6, 1), zeros(6), seen{1, 1, 0, 1, 1, 1};
+  ASSERT_EQ(data_inputs(masked).size(), 3u);
+  const auto output = [](const Model& model, const auto&... inputs) {
+    return to_doubles(bert_output(model, {inputs...}));
+  };
+  const std::vector<double> whole = output(plain, ids);
+  EXPECT_EQ(output(masked, ids, ones, zeros), whole);
+  std::vector<int64_t> other = ids;
+  other[2] = 11;  // the masked token
+  EXPECT_EQ(output(masked, other, seen, zeros), output(masked, ids, seen, zeros));
+  EXPECT_NE(output(plain, other)[0], whole[0]);
+  EXPECT_EQ(output(plain, other)[2], whole[2]);  // of the other sample
+  EXPECT_NE(output(masked, ids, seen, zeros)[0], whole[0]);
+  EXPECT_NE(output(masked, ids, ones, ones)[0], whole[0]);
+}
+
+TEST(Models, AnIntegerInputNumbersTheRowsOfItsTable) {
+  const Model model = build_model("bert:1-8-2:masked", 0);
+  const auto values = [&](const char* name) {
+    return integer_values(model.graph, model.graph.find_input(name));
+  };
+  EXPECT_EQ(values("input_ids"), 30522);
+  EXPECT_EQ(values("token_type_ids"), 2);
+  EXPECT_EQ(values("attention_mask"), 2);
 }
 
 std::map<std::string, Tensor> state_of(const std::string& prefix) {
