@@ -1,4 +1,5 @@
 // The frozen part of a graph and the rest.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -18,13 +19,21 @@ bool is_free(const Node& node) {
 
 std::vector<bool> changing_nodes(const Graph& graph, const std::function<bool(const std::string&)>& changes) {
   std::vector<bool> changing(static_cast<size_t>(graph.size()));
-  for (const Port& port : graph.inputs) changing[static_cast<size_t>(port.value.node)] = changes(port.name);
+  std::set<std::string_view> known;  // free dimensions that what does not change has
+  for (const Port& port : graph.inputs) {
+    changing[static_cast<size_t>(port.value.node)] = changes(port.name);
+    if (changes(port.name)) continue;
+    for (const Dim& dim : graph.type(port.value).shape) known.insert(dim.symbol_name());
+  }
+  const auto unknown = [&](const Dim& dim) { return !dim.is_static() && !known.contains(dim.symbol_name()); };
   for (size_t i = 0; i < changing.size(); ++i) {
     const Node& node = graph.nodes()[i];
     if (node.op->random_or_effect && node.op != &op("barrier")) changing[i] = true;
     for (Value input : node.inputs) {
       if (input && changing[static_cast<size_t>(input.node)]) changing[i] = true;
     }
+    for (const Type& type : node.outputs)
+      if (std::any_of(type.shape.begin(), type.shape.end(), unknown)) changing[i] = true;
   }
   return changing;
 }

@@ -19,7 +19,7 @@ except ImportError as problem:
 
 OPSETS = range(13, 22)  # all that can be written
 # The largest not at all opsets, for time's sake: they are made of the same operators as mobilenet_v2.
-ARCHITECTURES = {"mlp:784-128-10": OPSETS, "cnn": OPSETS, "mobilenet_v2": OPSETS,
+ARCHITECTURES = {"mlp:784-128-10": OPSETS, "cnn": OPSETS, "mobilenet_v2": OPSETS, "bert:2-64-4": OPSETS,
                  "resnet18": [13, 21], "resnet34": [17], "resnet50": [17]}
 
 
@@ -54,7 +54,9 @@ class Exports:
             print(f"{what}: differs by {apart}")
 
     def converted(self, model: object, shape: tuple, opsets) -> None:
-        inputs = np.random.default_rng(1).uniform(-1, 1, shape).astype("f4")
+        random = np.random.default_rng(1)
+        tokens = str(model).startswith("bert:")
+        inputs = random.integers(0, 30522, shape) if tokens else random.uniform(-1, 1, shape).astype("f4")
         ours = self.outputs(model, inputs)
         for opset in opsets:
             file = self.scratch / "written.onnx"
@@ -82,7 +84,7 @@ def main() -> int:
         exports = Exports(temper, data, Path(scratch))
         shipped = data / "mobilenet_v1_0.25_224.onnx"
         exports.converted(shipped, (2, 3, 224, 224), [13, 17, 21])
-        shapes = {"mlp:784-128-10": (2, 784), "cnn": (2, 3, 32, 32)}
+        shapes = {"mlp:784-128-10": (2, 784), "cnn": (2, 3, 32, 32), "bert:2-64-4": (3, 20)}
         for name, opsets in ARCHITECTURES.items():
             exports.converted(name, shapes.get(name, (1, 3, 224, 224)), opsets)
         exports.photos()

@@ -190,6 +190,17 @@ TEST(Split, CutsAtTheLastFrozenValues) {
   EXPECT_TRUE(close(whole, parts, 1e-6, 1e-7, nullptr));
 }
 
+TEST(Split, LeavesWhatNeedsASizeThatOnlyDataHas) {
+  Graph graph;
+  Builder b(graph);
+  const Value ids = b.input("ids", {DType::i64, {Dim::symbol("S")}}),
+              table = b.input("table", {DType::f32, {9, 4}});
+  const Value places = ops::embedding(b, table, ops::iota(b, DType::i64, b.shape(ids), 0));
+  b.output("y", ops::add(b, ops::embedding(b, table, ids), places));
+  const Split split = split_frozen(graph, [](const std::string& name) { return name == "ids"; });
+  EXPECT_TRUE(split.features.empty());
+}
+
 TEST(Split, RepeatsWhatIsFreeInsteadOfStoringIt) {
   Graph graph;
   Builder b(graph);
