@@ -65,6 +65,7 @@ const std::vector<Row>& rows() {
       {"sigmoid", Role::follow},
       {"tanh", Role::follow},
       {"gelu", Role::follow},
+      {"gelu_grad", Role::follow},
   };
   return all;
 }
