@@ -162,6 +162,7 @@ def measure(name: str, workload: Workload, options: argparse.Namespace, pythons:
         if not turns:
             return
         print(f"{name}: round {number + 1} of {options.rounds}", file=sys.stderr)
+        load = os.getloadavg()[0]  # of the last minute, our own work included: much above the threads, others were busy
         try:
             ours = median_of(lambda: measure_ours(workload, options.threads), workload.processes)
         except Failed as reason:
@@ -174,7 +175,7 @@ def measure(name: str, workload: Workload, options: argparse.Namespace, pythons:
                 note({**head, "failed": f"{peer} {variant}: {reason}"})
                 turns.remove((peer, variant))
                 continue
-            note({**head, "peer": peer, "variant": variant, "ours": ours, "theirs": theirs})
+            note({**head, "peer": peer, "variant": variant, "load": load, "ours": ours, "theirs": theirs})
 
 
 def main() -> None:
