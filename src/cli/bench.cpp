@@ -99,7 +99,8 @@ Json result_of(const Bench& b, const Timing& timing, double operations) {
   result["p99_ms"] = timing.quantile(0.99) * 1e3;
   result["samples_per_second"] = static_cast<double>(b.batch) / median;
   result["gflops"] = operations / median * 1e-9;
-  result["peak_gflops"] = facts.peak_flops > 0 ? Json(facts.peak_flops * 1e-9) : Json();
+  const double peak = b.step.precision == DType::bf16 ? facts.peak_bf16_flops : facts.peak_flops;
+  result["peak_gflops"] = peak > 0 ? Json(peak * 1e-9) : Json();
   result["peak_rss_bytes"] = peak_rss;
   return result;
 }

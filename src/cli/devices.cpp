@@ -21,6 +21,7 @@ Json describe(const DeviceKind& kind, std::string& text) {
     object["threads"] = facts.target.threads;
     object["memory_bytes"] = facts.target.memory_bytes;
     object["peak_gflops"] = facts.peak_flops > 0 ? Json(facts.peak_flops * 1e-9) : Json();
+    object["peak_bf16_gflops"] = facts.peak_bf16_flops > 0 ? Json(facts.peak_bf16_flops * 1e-9) : Json();
     object["peak_gbytes_per_second"] =
         facts.peak_bytes_per_second > 0 ? Json(facts.peak_bytes_per_second * 1e-9) : Json();
     object["power_counter"] = facts.power_counter.empty() ? Json() : Json(facts.power_counter);
@@ -31,8 +32,10 @@ Json describe(const DeviceKind& kind, std::string& text) {
     }
     text += concat("  memory: ", byte_text(facts.target.memory_bytes), "\n");
     if (facts.peak_flops > 0)
-      text += concat("  measured: ", short_number(facts.peak_flops * 1e-9), " GFLOP/s f32, ",
-                     short_number(facts.peak_bytes_per_second * 1e-9), " GB/s\n");
+      text += concat(
+          "  measured: ", short_number(facts.peak_flops * 1e-9), " GFLOP/s f32, ",
+          facts.peak_bf16_flops > 0 ? concat(short_number(facts.peak_bf16_flops * 1e-9), " bf16, ") : "",
+          short_number(facts.peak_bytes_per_second * 1e-9), " GB/s\n");
     text += concat("  power counter: ", facts.power_counter.empty() ? "none" : facts.power_counter, "\n");
   } catch (const Error& error) {
     object["available"] = false;

@@ -49,6 +49,7 @@ struct DeviceFacts {
   TargetFacts target;
   std::string description;           // "AMD EPYC, 2 cores, AVX-512"
   double peak_flops = 0;             // measured, f32 multiply-adds count as two; 0: not measured
+  double peak_bf16_flops = 0;        // the same of bf16
   double peak_bytes_per_second = 0;  // measured
   std::string power_counter;         // where energy is read, empty if nowhere
 };

@@ -30,6 +30,7 @@ class CpuDevice : public Device {
     DeviceFacts all = facts();
     const Peaks& peaks = measured_peaks(all.target.threads);
     all.peak_flops = peaks.flops;
+    all.peak_bf16_flops = peaks.bf16_flops;
     all.peak_bytes_per_second = peaks.bytes_per_second;
     return all;
   }

@@ -25,9 +25,9 @@ double best_seconds(const Kernel& kernel, void* const* buffers) {
   return best;
 }
 
-double matmul_flops() {
+double matmul_flops(DType dtype) {
   constexpr int64_t kSize = 1024;
-  const Type type{DType::f32, {kSize, kSize}};
+  const Type type{dtype, {kSize, kSize}};
   const Descriptor square = descriptor(type.dtype, type.shape, kRowMajor);
   const dnnl::matmul::primitive_desc description(engine(), square, square, square, user_scratchpad());
   std::vector<Step> steps;
@@ -60,7 +60,8 @@ const Peaks& measured_peaks(int threads) {
   const auto found = known.find(threads);
   if (found != known.end()) return found->second;
   const TeamSize team(threads);
-  return known[threads] = {matmul_flops(), copy_rate()};
+  return known[threads] = {matmul_flops(DType::f32), has_bf16_kernels() ? matmul_flops(DType::bf16) : 0,
+                           copy_rate()};
 }
 
 }  // namespace temper::cpu
