@@ -66,6 +66,23 @@ TEST(Precision, TwentyStepsStayNearThoseInF32) {
   }
 }
 
+TEST(Precision, AStepMovesHalfTheBytesAndReordersNothing) {
+  if (test_device().facts().target.facts.at("isa").find("avx512") == std::string::npos)
+    GTEST_SKIP() << "without AVX-512 contractions run in f32";
+  const auto bytes = [](DType precision) {
+    StepBench bench(test_device(), residual_net(), {.batch = 32, .precision = precision}, {});
+    int64_t sum = 0;
+    for (const LaunchProfile& launch : bench.executable().launches()) {
+      EXPECT_NE(launch.kind, "reorder") << launch.name;
+      EXPECT_NE(launch.kind, "copy") << launch.name;
+      sum += launch.bytes;
+    }
+    return sum;
+  };
+  const int64_t exact = bytes(DType::f32), lower = bytes(DType::bf16);
+  EXPECT_LT(lower, exact * 6 / 10) << "of " << exact;
+}
+
 class PrecisionRuns : public testing::Test {
  protected:
   PrecisionRuns() : data_(write_quarters(folder_, 400, 100)) {}
