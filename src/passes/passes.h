@@ -19,6 +19,10 @@ Graph fold(const Graph& graph, int64_t limit = 1 << 16);
 // Composites for which `keep` is false become primitives (recursively).
 Graph decompose(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& keep);
 
+// Layer norms over the last axis and GELUs that are spelled out, as files of older opsets have them, become
+// those ops.
+Graph raise_composites(const Graph& graph);
+
 // batch_norm_infer straight after a convolution becomes part of its weight and bias: w s, (b - m) s + shift
 // with s = scale / sqrt(variance + epsilon). The scaled weights are nodes; split_frozen moves them to load
 // time. `may_fold` is asked with the batch norm; false leaves it alone.

@@ -463,12 +463,17 @@ Model read_parsed(const ModelDef& file, const std::string& path, const ReadOptio
 
 }  // namespace
 
+static Model raised(Model model) {
+  model.graph = raise_composites(model.graph);
+  return model;
+}
+
 Model read_onnx(const std::string& path, const ReadOptions& options) {
-  return read_parsed(parse_file(path), path, options);
+  return raised(read_parsed(parse_file(path), path, options));
 }
 
 Model read_onnx(std::string_view bytes, const std::string& path, const ReadOptions& options) {
-  return read_parsed(parse_bytes(bytes, path), path, options);
+  return raised(read_parsed(parse_bytes(bytes, path), path, options));
 }
 
 }  // namespace temper::onnx

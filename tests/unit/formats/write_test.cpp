@@ -89,6 +89,10 @@ TEST(WriteTest, LayerNormIsOneNodeFromOpset17AndItsPartsBefore) {
   };
   EXPECT_EQ(at(17), (std::map<std::string, int>{{"LayerNormalization", 1}}));
   EXPECT_FALSE(at(16).contains("LayerNormalization"));
+  for (const int opset : {16, 17}) {  // its parts are read as what they were
+    const Model again = onnx::read_onnx(onnx::onnx_bytes(model, {.opset = opset}), "again.onnx", {});
+    EXPECT_EQ(again.graph.size(), model.graph.size()) << opset;
+  }
 }
 
 TEST(WriteTest, TheNativeFolderIsTheSameModel) {

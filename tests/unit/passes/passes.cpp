@@ -149,6 +149,63 @@ Graph convolution_and_norm(bool with_bias, bool read_twice) {
   return graph;
 }
 
+Graph spelled_out(const Graph& graph) {
+  return fold(decompose(graph, [](const Graph&, const Node& node) { return node.op == &op("erf"); }));
+}
+
+TEST(RaiseComposites, FindsGeluAndLayerNorm) {
+  Graph graph;
+  Builder b(graph);
+  const Type row{DType::f32, {6}};
+  const Value x = b.input("x", {DType::f32, {2, 3, 6}});
+  const Value y = ops::layer_norm(b, x, b.input("scale", row), b.input("bias", row), 2, 1e-5).y;
+  b.output("y", ops::gelu(b, y, false));
+  const Graph spelled = spelled_out(graph), raised = raise_composites(spelled);
+  EXPECT_EQ(count(spelled, "layer_norm") + count(spelled, "gelu"), 0);
+  EXPECT_EQ(raised.size(), graph.size());
+  EXPECT_EQ(count(raised, "layer_norm"), 1);
+  EXPECT_EQ(count(raised, "gelu"), 1);
+  expect_same_results(spelled, raised);
+}
+
+// As PyTorch writes them: x / sqrt 2, the half last; a power, a root and a division.
+TEST(RaiseComposites, KnowsOtherSpellings) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {DType::f32, {4, 6}}), scale = b.input("scale", {DType::f32, {6}}),
+              bias = b.input("bias", {DType::f32, {6}});
+  const auto mean = [&](Value v) { return ops::reshape(b, ops::reduce_mean(b, v, {1}), {4, 1}); };
+  const Value centred = ops::sub(b, x, mean(x));
+  const Value deviation = ops::sqrt(b, ops::add(b, mean(ops::pow(b, centred, 2)), 1e-12));
+  const Value y = ops::add(b, bias, ops::mul(b, scale, ops::div(b, centred, deviation)));
+  const Value erf = ops::add(b, ops::erf(b, ops::div(b, y, std::sqrt(2.0))), 1);
+  b.output("y", ops::mul(b, ops::mul(b, y, erf), 0.5));
+  const Graph raised = raise_composites(graph);
+  EXPECT_EQ(count(raised, "layer_norm"), 1);
+  EXPECT_EQ(count(raised, "gelu"), 1);
+  expect_same_results(graph, raised);
+}
+
+TEST(RaiseComposites, LeavesWhatOnlyLooksAlike) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {DType::f32, {6, 6}}), scale = b.input("scale", {DType::f32, {6}}),
+              bias = b.input("bias", {DType::f32, {6}});
+  const Value erf = ops::add(b, ops::erf(b, ops::mul(b, x, std::sqrt(0.5))), 1);
+  b.output("third", ops::mul(b, ops::mul(b, x, erf), 0.3));
+  b.output("other", ops::mul(b, ops::mul(b, ops::neg(b, x), erf), 0.5));
+  const auto mean = [&](Value v) { return ops::reshape(b, ops::reduce_mean(b, v, {0}), {1, 6}); };
+  const Value centred = ops::sub(b, x, mean(x));  // of columns
+  const Value rstd = ops::rsqrt(b, ops::add(b, mean(ops::mul(b, centred, centred)), 1e-5));
+  b.output("columns", ops::add(b, ops::mul(b, ops::mul(b, centred, rstd), scale), bias));
+  Value power = x;
+  for (int i = 0; i < 60; ++i) power = ops::mul(b, power, power);
+  b.output("power", power);
+  const Graph raised = raise_composites(graph);
+  EXPECT_EQ(count(raised, "layer_norm") + count(raised, "gelu"), 0);
+  EXPECT_EQ(raised.size(), graph.size());
+}
+
 TEST(FoldBatchNorms, ChangesNoResult) {
   for (bool with_bias : {false, true}) {
     const Graph graph = convolution_and_norm(with_bias, false);
