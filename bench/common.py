@@ -1,7 +1,7 @@
 """What the peers share. `NAME_peer.py WORKLOAD VARIANT DATA WORK THREADS` does one measurement in its process and prints one
 line of JSON: "value" in the workload's unit, or nothing of the kind for a whole job, whose seconds are taken from outside.
 
-Import this before the framework: it keeps the process to its processors and starts the clock.
+Import this before the framework: it says how many threads and starts the clock. run.py has chosen the processors.
 """
 import gzip
 import json
@@ -13,7 +13,6 @@ from pathlib import Path
 BEGIN = time.perf_counter()
 workload, variant = sys.argv[1], sys.argv[2]
 data, work, threads = Path(sys.argv[3]), Path(sys.argv[4]), int(sys.argv[5])
-os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
 
 SECONDS = 4  # of a measurement, as `temper bench --duration 4`

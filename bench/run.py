@@ -186,6 +186,7 @@ def main() -> None:
     if not options.data.is_dir():
         sys.exit(f"bench: no folder {options.data}; --data names the one with mnist/ and clothing10/")
     WORK.mkdir(parents=True, exist_ok=True)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:options.threads])  # all processes inherit it
     wanted = options.workload.split(",")
     chosen = {name: workload for name, workload in workloads(options.data, WORK).items()
               if any(name.startswith(beginning) for beginning in wanted)}
