@@ -18,22 +18,10 @@ def dense(key: jax.Array, inputs: int, outputs: int) -> dict:
     return {"w": jax.random.uniform(key, (inputs, outputs), minval=-bound, maxval=bound), "b": jnp.zeros(outputs)}
 
 
-def conv(key: jax.Array, inputs: int, outputs: int) -> dict:
-    bound = (9 * inputs) ** -0.5
-    return {"w": jax.random.uniform(key, (3, 3, inputs, outputs), minval=-bound, maxval=bound), "b": jnp.zeros(outputs)}
-
-
 def mlp(layers: list[dict], x: jax.Array) -> jax.Array:
     for layer in layers[:-1]:
         x = jax.nn.relu(x @ layer["w"] + layer["b"])
     return x @ layers[-1]["w"] + layers[-1]["b"]
-
-
-def cnn(layers: list[dict], x: jax.Array) -> jax.Array:  # x: [batch, 32, 32, 3]
-    for layer in layers[:2]:
-        y = jax.lax.conv_general_dilated(x, layer["w"], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-        x = jax.lax.reduce_window(jax.nn.relu(y + layer["b"]), -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
-    return mlp(layers[2:], x.reshape(x.shape[0], -1))
 
 
 def with_adam(net):
@@ -108,9 +96,5 @@ def steps_of(net, state, shape: tuple[int, ...], steps: int) -> None:
 
 if workload == "w1":
     mnist_job()
-elif workload == "w1.step":
-    steps_of(mlp, mlp_start(), (32, 784), 1000)
 else:
-    keys = jax.random.split(jax.random.key(0), 4)
-    layers = [conv(keys[0], 3, 32), conv(keys[1], 32, 64), dense(keys[2], 4096, 512), dense(keys[3], 512, 10)]
-    steps_of(cnn, start_of(layers), (32, 32, 32, 3), 20)
+    steps_of(mlp, mlp_start(), (32, 784), 1000)

@@ -59,7 +59,7 @@ def workloads(data: Path, work: Path) -> dict[str, Workload]:
                        {"torch": ["eager"], "jax": ["scan"], "keras": ["fit, 50 a call"]}),
         "w1.step": step("the same, a step", "mlp:784-128-10", 32, "adam",
                         {"torch": ["eager"], "jax": ["scan"], "keras": ["fit, 50 a call"]}),
-        "w2": step("CNN 3x32x32, a step", "cnn", 32, "adam", {"torch": layouts, "jax": ["scan"], "keras": ["fit, 50 a call"]}),
+        "w2": step("CNN 3x32x32, a step", "cnn", 32, "adam", {"torch": layouts, "keras": ["fit, 50 a call"]}),
         "w3.mobilenet_v2": Workload("MobileNetV2 frozen, new head, 450 photos, 10 epochs, whole job", "s",
                                     f"tune mobilenet_v2 {photos}",
                                     {"torch": [cached, "eager"], "keras": [f"{cached}, no jit", "fit, no jit"]}),
