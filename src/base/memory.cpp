@@ -1,5 +1,7 @@
 #include "base/memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <fstream>
 #include <limits>
@@ -32,6 +34,15 @@ int64_t available_memory_bytes() {
   const int64_t unlimited = std::numeric_limits<int64_t>::max();
   const int64_t machine = bytes_after("/proc/meminfo", "MemAvailable:");
   return std::min(machine < 0 ? unlimited : machine, cgroup_limits().free_memory.value_or(unlimited));
+}
+
+void prefer_large_pages(void* block, int64_t bytes) {
+#ifdef MADV_HUGEPAGE
+  constexpr uintptr_t kPage = uintptr_t{1} << 21;
+  const auto begin = (reinterpret_cast<uintptr_t>(block) + kPage - 1) & ~(kPage - 1),
+             end = (reinterpret_cast<uintptr_t>(block) + static_cast<uintptr_t>(bytes)) & ~(kPage - 1);
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
 }
 
 }  // namespace temper

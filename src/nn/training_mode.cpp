@@ -1,9 +1,13 @@
 #include "nn/training_mode.h"
 
+#include <cmath>
+#include <deque>
 #include <map>
+#include <set>
 
 #include "ops/composites.h"
 #include "ops/primitives.h"
+#include "ops/uniform.h"
 
 namespace temper::nn {
 namespace {
@@ -25,22 +29,42 @@ Value running(Builder& b, Value old, Value fresh, double keep) {
   return ops::add(b, ops::mul(b, old, keep), ops::mul(b, ops::convert(b, fresh, b.dtype(old)), 1 - keep));
 }
 
+// A batch norm and what alone reads it: a sum, then bounds. They become one op in the place of the last node.
+struct Norm {
+  Statistics names;
+  const Node *norm, *last;
+  const Node* sum = nullptr;
+  size_t addend_at = 0;  // among the inputs of `sum`
+  ops::NormActivation activation;
+  std::vector<Value> inputs = {};  // of `norm`, in the new graph
+  Value addend = {};
+};
+
 class Rewrite {
  public:
-  Rewrite(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& trains) {
-    for (const Node& node : graph.nodes()) {
+  Rewrite(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& trains)
+      : graph_(graph), readers_(users(graph)) {
+    for (const Port& output : graph.outputs) is_output_.insert(output.value.node);
+    for (int i = 0; i < graph.size(); ++i) {
+      const Node& node = graph.nodes()[static_cast<size_t>(i)];
       if (node.op->name != "batch_norm_infer" || !trains(graph, node)) continue;
       Statistics names{input_name(graph, node.inputs[3]), input_name(graph, node.inputs[4])};
       // Statistics that are not inputs of their own are computed: such a norm cannot be trained.
-      if (!names.mean.empty() && !names.variance.empty()) norms_.emplace(&node, std::move(names));
+      if (!names.mean.empty() && !names.variance.empty()) add_norm(i, std::move(names));
     }
   }
 
   std::optional<std::vector<Value>> operator()(Builder& b, const NodeView& view) {
     if (view.node.op->name == "dropout_infer") return drop(b, view);
-    const auto found = norms_.find(&view.node);
-    if (found == norms_.end()) return std::nullopt;
-    return normalise(b, view, found->second);
+    const auto found = members_.find(&view.node);
+    if (found == members_.end()) return std::nullopt;
+    Norm& norm = *found->second;
+    if (&view.node == norm.norm) norm.inputs.assign(view.inputs.begin(), view.inputs.end());
+    if (&view.node == norm.sum) norm.addend = view.inputs[norm.addend_at];
+    // Until the last node a value of the same type stands for the result; nobody else reads it.
+    if (&view.node != norm.last) return std::vector<Value>{norm.inputs[0]};
+    b.set_default_name(norm.norm->name);
+    return std::vector<Value>{normalise(b, norm)};
   }
 
   const std::vector<std::pair<std::string, Value>>& updates() const { return updates_; }
@@ -53,17 +77,56 @@ class Rewrite {
     return {ops::dropout(b, view.inputs[0], key_, rate, stream_++)};
   }
 
-  std::vector<Value> normalise(Builder& b, const NodeView& view, const Statistics& names) {
-    const auto epsilon = view.attributes().get<double>("epsilon"),
-               keep = view.attributes().get<double>("momentum");
-    const Value x = view.inputs[0];
-    const ops::BatchNormResult result = ops::batch_norm_train(b, x, view.inputs[1], view.inputs[2], epsilon);
+  void add_norm(int index, Statistics names) {
+    const Node& node = graph_.nodes()[static_cast<size_t>(index)];
+    Norm& norm = norms_.emplace_back(Norm{.names = std::move(names), .norm = &node, .last = &node});
+    norm.activation.epsilon = node.attributes.get<double>("epsilon");
+    members_.emplace(&node, &norm);
+    while (readers_[static_cast<size_t>(index)].size() == 1 && !is_output_.contains(index)) {
+      const int next = readers_[static_cast<size_t>(index)][0];
+      const Node& reader = graph_.nodes()[static_cast<size_t>(next)];
+      if (members_.contains(&reader) || !extend(norm, {index, 0}, reader)) break;
+      norm.last = &reader;
+      members_.emplace(&reader, &norm);
+      index = next;
+    }
+  }
+
+  // Takes `reader`, which reads `value`, into the norm if it is a sum or a bound that may follow.
+  bool extend(Norm& norm, Value value, const Node& reader) const {
+    ops::NormActivation& activation = norm.activation;
+    const std::string_view name = reader.op->name;
+    if ((name != "add" && name != "max" && name != "min") || reader.inputs[0] == reader.inputs[1])
+      return false;
+    const size_t other = reader.inputs[0] == value ? 1 : 0;
+    const bool bounded = activation.low != kUnbounded.low || activation.high != kUnbounded.high;
+    if (name == "add") {
+      if (norm.sum || bounded) return false;
+      norm.sum = &reader;
+      norm.addend_at = other;
+      return true;
+    }
+    const std::optional<double> bound = ops::uniform_constant(graph_, reader.inputs[other]);
+    if (!bound || !std::isfinite(*bound)) return false;
+    if (name == "max" && !bounded) return activation.low = *bound, true;
+    if (name == "min" && activation.high == kUnbounded.high && *bound > activation.low)
+      return activation.high = *bound, true;
+    return false;
+  }
+
+  Value normalise(Builder& b, const Norm& norm) {
+    const Value x = norm.inputs[0];
+    const ops::BatchNormResult result =
+        norm.last == norm.norm
+            ? ops::batch_norm_train(b, x, norm.inputs[1], norm.inputs[2], norm.activation.epsilon)
+            : ops::batch_norm_act_train(b, x, norm.inputs[1], norm.inputs[2], norm.addend, norm.activation);
+    const auto keep = norm.norm->attributes.get<double>("momentum");
     const int64_t count = b.shape(x).elements() / b.shape(x).size(1);
     const double factor = count > 1 ? static_cast<double>(count) / static_cast<double>(count - 1) : 1;
     const Value unbiased = ops::mul(b, result.variance, factor);
-    update(names.mean, running(b, view.inputs[3], result.mean, keep));
-    update(names.variance, running(b, view.inputs[4], unbiased, keep));
-    return {result.y};
+    update(norm.names.mean, running(b, norm.inputs[3], result.mean, keep));
+    update(norm.names.variance, running(b, norm.inputs[4], unbiased, keep));
+    return result.y;
   }
 
   // Of a norm that is applied several times the last update counts.
@@ -77,7 +140,13 @@ class Rewrite {
     updates_.emplace_back(name, value);
   }
 
-  std::map<const Node*, Statistics> norms_;
+  static constexpr ops::NormActivation kUnbounded = {};
+
+  const Graph& graph_;
+  const std::vector<std::vector<int>> readers_;
+  std::set<int> is_output_;
+  std::deque<Norm> norms_;
+  std::map<const Node*, Norm*> members_;
   std::vector<std::pair<std::string, Value>> updates_;
   Value key_;
   int64_t stream_ = 0;

@@ -15,8 +15,8 @@ struct TrainingMode {
 };
 
 // Batch norms for which `trains` is true use the statistics of the batch and update the running ones
-// (variance unbiased: times n / (n - 1)); the others stay as they are. dropout_infer drops. `graph` is
-// static.
+// (variance unbiased: times n / (n - 1)), each one op with the sum and the clamp that alone read it; the
+// others stay as they are. dropout_infer drops. `graph` is static.
 TrainingMode training_mode(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& trains);
 
 }  // namespace temper::nn

@@ -1,6 +1,7 @@
 // Batch norm with given statistics (inference) and with those of the batch (training), and the latter's
 // gradient.
-#include "ops/composite.h"
+#include "ops/batch_norm.h"
+
 #include "ops/composites.h"
 
 namespace temper::ops {
@@ -26,8 +27,7 @@ BatchNormGrads batch_norm_grad(Builder& b, Value x, Value scale, Value mean, Val
 
 static constexpr int kChannels = 1;  // the axis of the channels
 
-// Fails unless x: [n, c, ...]; the type of scale and the other parameters: [c], of x's dtype or wider.
-static Type parameter_type(const InferContext& context) {
+Type batch_norm_parameter(const InferContext& context) {
   const Type& x = require_float(context, 0, "x");
   if (x.shape.rank() < 2) fail(context, "x must be [n, channels, ...], is ", to_string(x));
   const Type& scale = require_float(context, 1, "scale");
@@ -39,7 +39,7 @@ static Type parameter_type(const InferContext& context) {
 
 static std::vector<Type> infer_batch_norm_infer(const InferContext& context) {
   require_inputs(context, 5, 5);
-  const Type parameter = parameter_type(context);
+  const Type parameter = batch_norm_parameter(context);
   require_type(context, 2, "bias", parameter);
   for (size_t i : {3, 4}) {  // running statistics may be wider than the rest
     const Type& type = require_float(context, i, i == 3 ? "mean" : "variance");
@@ -51,7 +51,7 @@ static std::vector<Type> infer_batch_norm_infer(const InferContext& context) {
 
 static std::vector<Type> infer_batch_norm_train(const InferContext& context) {
   require_inputs(context, 3, 3);
-  const Type parameter = parameter_type(context);
+  const Type parameter = batch_norm_parameter(context);
   require_type(context, 2, "bias", parameter);
   const Type statistic{compute_dtype(parameter.dtype), parameter.shape};
   return {context.inputs[0], statistic, statistic};
@@ -59,7 +59,7 @@ static std::vector<Type> infer_batch_norm_train(const InferContext& context) {
 
 static std::vector<Type> infer_batch_norm_grad(const InferContext& context) {
   require_inputs(context, 5, 5);
-  const Type parameter = parameter_type(context);
+  const Type parameter = batch_norm_parameter(context);
   const Type statistic{compute_dtype(parameter.dtype), parameter.shape};
   require_type(context, 2, "mean", statistic);
   require_type(context, 3, "variance", statistic);
@@ -147,8 +147,7 @@ static std::vector<Value> vjp_batch_norm_infer(Builder& b, const VjpContext& con
   return grads;
 }
 
-// What reaches x through the results mean and variance.
-static Value through_statistics(Builder& b, const VjpContext& context) {
+Value through_statistics(Builder& b, const VjpContext& context) {
   const Value dmean = cotangent(context, 1), dvariance = cotangent(context, 2);
   if (!dmean && !dvariance) return {};
   const Value x = widen(b, context.inputs[0]);

@@ -1,6 +1,8 @@
 #pragma once
 // Emit composites. Logical order is [batch, channels, height, width] and [out, in / groups, height, width].
 // Attribute names of the nodes are those of the parameters and struct members below.
+#include <limits>
+
 #include "ir/builder.h"
 
 namespace temper::ops {
@@ -59,6 +61,21 @@ struct BatchNormGrads {
 };
 BatchNormGrads batch_norm_grad(Builder& b, Value x, Value scale, Value mean, Value variance, Value dy,
                                double epsilon);
+
+// y = clamp(batch_norm_train(x) + addend, low, high); addend may be none.
+struct NormActivation {
+  double epsilon = 0;
+  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+};
+BatchNormResult batch_norm_act_train(Builder& b, Value x, Value scale, Value bias, Value addend,
+                                     const NormActivation& attributes);
+// gated = dy where low < y < high, else 0: the gradient of what was clamped, and of the addend. y may be none
+// if there was no addend: it is computed again from x then.
+struct BatchNormActGrads {
+  Value dx, dscale, dbias, gated;
+};
+BatchNormActGrads batch_norm_act_grad(Builder& b, Value x, Value scale, Value bias, Value mean,
+                                      Value variance, Value dy, Value y, const NormActivation& attributes);
 
 Value erf(Builder& b, Value x);
 Value gelu(Builder& b, Value x, bool approximate);                 // approximate: the tanh form

@@ -38,6 +38,8 @@ const std::vector<Row>& rows() {
       {"batch_norm_infer", Role::normalise, {0}},
       {"batch_norm_train", Role::normalise, {0}},
       {"batch_norm_grad", Role::normalise, {0, 4}},
+      {"batch_norm_act_train", Role::normalise, {0, 3}},
+      {"batch_norm_act_grad", Role::normalise, {0, 5, 6}},
       // moves and choices round nothing
       {"reshape", Role::follow},
       {"transpose", Role::follow},

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 namespace temper {
 namespace {
@@ -18,6 +19,7 @@ std::shared_ptr<Storage> allocate(const Type& type) {
     throw Error(ErrorKind::exhausted,
                 concat("out of memory: cannot allocate ", bytes, " bytes for ", to_string(type)));
   }
+  prefer_large_pages(block, bytes);
   auto storage = std::make_shared<Storage>();
   storage->owner = std::shared_ptr<void>(block, std::free);
   const auto address = reinterpret_cast<uintptr_t>(block);

@@ -7,18 +7,11 @@
 #include "devices/cpu/contract.h"
 #include "devices/cpu/convolution.h"
 #include "devices/cpu/onednn.h"
-#include "ir/op.h"
+#include "ops/uniform.h"
 
 namespace temper::cpu {
 
 static bool is(const Node& node, std::string_view name) { return node.op->name == name; }
-
-std::optional<double> uniform_constant(const Graph& graph, Value value) {
-  const Node* node = &graph.node(value);
-  while (is(*node, "broadcast_in_dim") || is(*node, "reshape")) node = &graph.node(node->inputs[0]);
-  if (!is(*node, "constant") || node->outputs[0].shape.elements() != 1) return std::nullopt;
-  return to_doubles(node->attributes.get<Tensor>("value"))[0];
-}
 
 namespace {
 
@@ -48,7 +41,7 @@ bool extend_add(Fusion& fusion, const Graph& graph, Value other) {
   if (!has_bias && fusion.posts.empty() && channel_axis >= 0) {
     if (const Value bias = per_channel(graph, other, channel_axis)) return fusion.bias = bias, true;
   }
-  if (graph.type(other) != type || uniform_constant(graph, other) ||
+  if (graph.type(other) != type || ops::uniform_constant(graph, other) ||
       is(graph.node(other), "broadcast_in_dim"))
     return false;
   fusion.posts.push_back({.kind = PostOp::add, .operand = other});
@@ -80,7 +73,7 @@ bool extend(Fusion& fusion, const Graph& graph, int index) {
     taken = true;
   } else if (is(node, "mul")) {
     const Value other = node.inputs[node.inputs[0] == fusion.result ? 1 : 0];
-    const auto factor = uniform_constant(graph, other);
+    const auto factor = ops::uniform_constant(graph, other);
     if (factor) fusion.posts.push_back({.kind = PostOp::scale, .factor = *factor});
     taken = factor.has_value();
   } else if (is(node, "add") || is(node, "max") || is(node, "min")) {
@@ -89,7 +82,7 @@ bool extend(Fusion& fusion, const Graph& graph, int index) {
     const Value other = a == fusion.result ? b : a;
     if (is(node, "add")) {
       taken = extend_add(fusion, graph, other);
-    } else if (const auto bound = uniform_constant(graph, other)) {
+    } else if (const auto bound = ops::uniform_constant(graph, other)) {
       taken = extend_bound(fusion, is(node, "max"), *bound);
     }
   }

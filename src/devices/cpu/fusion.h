@@ -18,9 +18,6 @@ struct Fusion {
   Value result;  // of the last node
 };
 
-// The number that every element of a value is, if it is such a constant.
-std::optional<double> uniform_constant(const Graph& graph, Value value);
-
 bool is_contraction(const Node& node);  // dot_general, conv_general, conv2d and its gradients
 
 // The contraction with every map after it that one kernel can take in: those whose operand is read nowhere

@@ -3,8 +3,8 @@
 #include "devices/cpu/fusion.h"
 #include "devices/cpu/onednn.h"
 #include "ir/builder.h"
-#include "ir/op.h"
 #include "ops/primitives.h"
+#include "ops/uniform.h"
 #include "passes/passes.h"
 
 namespace temper::cpu {
@@ -38,7 +38,7 @@ namespace {
 Value number_of(const Graph& graph, const Node& node) {
   if (node.op->name != "mul" || !is_float(node.outputs[0].dtype)) return {};
   for (const Value operand : node.inputs)
-    if (uniform_constant(graph, operand)) return operand;
+    if (ops::uniform_constant(graph, operand)) return operand;
   return {};
 }
 
@@ -48,7 +48,7 @@ bool says_the_same(const Graph& graph, const Node& bounded, Value x, Value c, bo
   if ((!is_max && bounded.op->name != "min") || bounded.inputs[0] != x || bounded.inputs[1] == x)
     return false;
   if (bounded.inputs[1] == c) return is_max == above;
-  const auto bound = uniform_constant(graph, bounded.inputs[1]), limit = uniform_constant(graph, c);
+  const auto bound = ops::uniform_constant(graph, bounded.inputs[1]), limit = ops::uniform_constant(graph, c);
   return bound && limit && (above ? !is_max && *bound > *limit : is_max && *bound < *limit);
 }
 
@@ -72,7 +72,7 @@ Graph scale_results(const Graph& graph) {
       if (!moves[static_cast<size_t>(view.node.inputs[i].node)]) continue;
       const Node& scaled = b.graph().node(operands[i]);
       const Value number = number_of(b.graph(), scaled);
-      factors.push_back(*uniform_constant(b.graph(), number));
+      factors.push_back(*ops::uniform_constant(b.graph(), number));
       operands[i] = scaled.inputs[scaled.inputs[0] == number ? 1 : 0];
     }
     if (factors.empty()) return std::nullopt;

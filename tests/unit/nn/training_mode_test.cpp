@@ -1,8 +1,13 @@
 #include "nn/training_mode.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "golden.h"
 #include "ops/composites.h"
 #include "ops/interpreter/interpret.h"
+#include "ops/primitives.h"
+#include "tensor/compare.h"
 
 namespace temper::nn {
 namespace {
@@ -40,6 +45,44 @@ TEST(TrainingMode, FrozenNormsStayAsTheyAre) {
   const TrainingMode mode = training_mode(norm_graph(), never);
   EXPECT_TRUE(mode.statistics.empty());
   EXPECT_TRUE(same(mode.graph, norm_graph()));
+}
+
+// relu(batch_norm(x) + z), whose norm or sum something else may read, too.
+Graph block(bool norm_read, bool sum_read) {
+  Graph graph;
+  Builder b(graph);
+  const Type parameter{DType::f64, {3}}, picture{DType::f64, {2, 3, 2}};
+  const Value x = b.input("x", picture), z = b.input("z", picture);
+  std::vector<Value> p;
+  for (const char* name : {"scale", "bias", "mean", "variance"}) p.push_back(b.input(name, parameter));
+  const Value norm = ops::batch_norm_infer(b, x, p[0], p[1], p[2], p[3], 1e-3, 0.9);
+  const Value sum = ops::add(b, z, norm);
+  b.output("y", ops::clamp(b, sum, 0, 0.5));
+  if (norm_read) b.output("norm", norm);
+  if (sum_read) b.output("twice", ops::add(b, sum, sum));
+  return graph;
+}
+
+const Node* norm_of(const Graph& graph) {
+  const auto found = std::ranges::find_if(
+      graph.nodes(), [](const Node& node) { return node.op->name.starts_with("batch_norm"); });
+  return found == graph.nodes().end() ? nullptr : &*found;
+}
+
+TEST(TrainingMode, TakesASumAndBoundsIntoTheNormThatTheyAloneRead) {
+  const Graph one = training_mode(block(false, false), always).graph,
+              half = training_mode(block(false, true), always).graph,
+              apart = training_mode(block(true, false), always).graph;
+  EXPECT_EQ(norm_of(apart)->op->name, "batch_norm_train");
+  EXPECT_EQ(norm_of(half)->op->name, "batch_norm_act_train");
+  EXPECT_EQ(norm_of(half)->attributes.get<double>("high"), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(norm_of(one)->attributes.get<double>("low"), 0);
+  EXPECT_EQ(norm_of(one)->attributes.get<double>("high"), 0.5);
+  std::vector<Tensor> inputs{wave({DType::f64, {2, 3, 2}}, 0.1), wave({DType::f64, {2, 3, 2}}, 0.7)};
+  for (const double phase : {0.2, 0.3, 0.4, 0.5}) inputs.push_back(wave({DType::f64, {3}}, phase));
+  const Tensor expected = interpret(apart, inputs)[0];
+  EXPECT_EQ(difference(interpret(one, inputs)[0], expected).max_abs, 0);
+  EXPECT_EQ(difference(interpret(half, inputs)[0], expected).max_abs, 0);
 }
 
 TEST(TrainingMode, DropoutsDropEachByItsOwnStream) {

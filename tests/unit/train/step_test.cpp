@@ -91,13 +91,13 @@ TEST(Step, HasNoGradientOfWhatIsFrozen) {
   const Graph whole = build_step(model, options);
   EXPECT_EQ(count(whole, "conv_weight_grad"), 1);
   EXPECT_EQ(count(whole, "conv_input_grad"), 0) << "nothing reads the gradient of the input";
-  EXPECT_EQ(count(whole, "batch_norm_grad"), 1);
-  EXPECT_EQ(count(whole, "batch_norm_train"), 1);
+  EXPECT_EQ(count(whole, "batch_norm_act_grad"), 1);
+  EXPECT_EQ(count(whole, "batch_norm_act_train"), 1) << "with its relu";
 
   options.trainable = trainable(model, "head");
   const Graph head = build_step(model, options);
-  for (const char* op :
-       {"conv_weight_grad", "conv_input_grad", "batch_norm_grad", "batch_norm_train", "avg_pool_grad"})
+  for (const char* op : {"conv_weight_grad", "conv_input_grad", "batch_norm_act_grad", "batch_norm_act_train",
+                         "avg_pool_grad"})
     EXPECT_EQ(count(head, op), 0) << op;
   EXPECT_THAT(state_names(head),
               UnorderedElementsAre("param.out.weight", "param.out.bias", "slot.out.weight.m",

@@ -1,4 +1,6 @@
 // Sums and maps per channel, for each instruction set.
+#include <cmath>
+
 #include "devices/cpu/kernels/channels.h"
 #include "devices/cpu/kernels/targets.h"
 
@@ -37,7 +39,7 @@ struct Terms {
 
 template <bool kGrad, class T>
 void sum_rows(const T* x, const T* dy, const float* centre, int64_t rows, int64_t columns, int64_t step,
-              double* first, double* second) {
+              int64_t dy_step, double* first, double* second) {
   const Wide w;
   const Narrow n;
   const auto lanes = static_cast<int64_t>(hn::Lanes(w));
@@ -51,8 +53,8 @@ void sum_rows(const T* x, const T* dy, const float* centre, int64_t rows, int64_
     }
     for (int64_t i = 0; i < rows; ++i)
       for (int k = 0; k < 2; ++k) {
-        const int64_t at = i * step + j + k * lanes;
-        const Terms<kGrad, T> t(x + at, kGrad ? dy + at : nullptr, c[k]);
+        const int64_t column = j + k * lanes;
+        const Terms<kGrad, T> t(x + i * step + column, kGrad ? dy + i * dy_step + column : nullptr, c[k]);
         a[k] = hn::Add(a[k], t.first);
         b[k] = hn::MulAdd(t.first, t.second, b[k]);
       }
@@ -63,7 +65,7 @@ void sum_rows(const T* x, const T* dy, const float* centre, int64_t rows, int64_
   }
   for (; j < columns; ++j)
     for (int64_t i = 0; i < rows; ++i) {
-      const double value = number(x + i * step + j), weight = kGrad ? number(dy + i * step + j) : value;
+      const double value = number(x + i * step + j), weight = kGrad ? number(dy + i * dy_step + j) : value;
       first[j] += weight;
       second[j] += weight * (kGrad ? value - static_cast<double>(centre[j]) : value);
     }
@@ -115,52 +117,97 @@ struct Same {
   float at(int64_t) const { return p; }
 };
 
-template <bool kGrad, class T, class P>
-void map(const T* x, const T* dy, P centre, P factor, P slope, P shift, int64_t n, T* y) {
+template <class P>
+struct Constants {
+  P centre, factor, slope, shift;
+};
+Constants<ByChannel> by_channel(const ChannelConstants& c) {
+  return {{c.centre}, {c.factor}, {c.slope}, {c.shift}};
+}
+Constants<Same> same(const ChannelConstants& c) { return {{*c.centre}, {*c.factor}, {*c.slope}, {*c.shift}}; }
+
+template <bool kAdds, class T, class P>
+void apply(const T* x, const T* addend, const Constants<P>& c, Bounds bounds, int64_t n, T* y) {
+  const D d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    auto v = hn::MulAdd(hn::Sub(load(d, x + i), c.centre(i)), c.factor(i), c.shift(i));
+    if constexpr (kAdds) v = hn::Add(v, load(d, addend + i));
+    v = hn::IfThenElse(hn::Lt(v, low), low, v);  // comparisons, as Max and Min may drop a NaN
+    store(d, hn::IfThenElse(hn::Gt(v, high), high, v), y + i);
+  }
+  for (; i < n; ++i) {
+    float v = std::fma(number(x + i) - c.centre.at(i), c.factor.at(i), c.shift.at(i));
+    if constexpr (kAdds) v += number(addend + i);
+    put(v < bounds.low ? bounds.low : v > bounds.high ? bounds.high : v, y + i);
+  }
+}
+
+template <class T, class P>
+void gradient(const T* x, const T* dy, const Constants<P>& c, int64_t n, T* dx) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    const auto z = hn::Sub(load(d, x + i), centre(i));
-    if constexpr (kGrad) {
-      const auto scaled = hn::MulSub(load(d, dy + i), factor(i), shift(i));
-      store(d, hn::NegMulAdd(z, slope(i), scaled), y + i);
-    } else {
-      store(d, hn::MulAdd(z, factor(i), shift(i)), y + i);
-    }
+    const auto z = hn::Sub(load(d, x + i), c.centre(i));
+    const auto scaled = hn::MulSub(load(d, dy + i), c.factor(i), c.shift(i));
+    store(d, hn::NegMulAdd(z, c.slope(i), scaled), dx + i);
   }
   for (; i < n; ++i) {
-    const float z = number(x + i) - centre.at(i);
-    put(kGrad ? number(dy + i) * factor.at(i) - shift.at(i) - z * slope.at(i)
-              : z * factor.at(i) + shift.at(i),
-        y + i);
+    const float z = number(x + i) - c.centre.at(i);
+    put(std::fma(-z, c.slope.at(i), std::fma(number(dy + i), c.factor.at(i), -c.shift.at(i))), dx + i);
+  }
+}
+
+template <class T>
+void gate(const T* dy, const T* y, Bounds bounds, int64_t n, T* result) {
+  const D d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto at = load(d, y + i);
+    const auto inside = hn::And(hn::Gt(at, low), hn::Lt(at, high));
+    store(d, hn::IfThenElseZero(inside, load(d, dy + i)), result + i);
+  }
+  for (; i < n; ++i) {
+    const float at = number(y + i);
+    put(at > bounds.low && at < bounds.high ? number(dy + i) : 0.0F, result + i);
   }
 }
 
 template <class T>
 void any_sum_rows(const T* x, const T* dy, const float* centre, int64_t rows, int64_t columns, int64_t step,
-                  double* first, double* second) {
-  (dy ? sum_rows<true, T> : sum_rows<false, T>)(x, dy, centre, rows, columns, step, first, second);
+                  int64_t dy_step, double* first, double* second) {
+  (dy ? sum_rows<true, T> : sum_rows<false, T>)(x, dy, centre, rows, columns, step, dy_step, first, second);
 }
 template <class T>
 void any_sum_plane(const T* x, const T* dy, float centre, int64_t n, double* first, double* second) {
   (dy ? sum_plane<true, T> : sum_plane<false, T>)(x, dy, centre, n, first, second);
 }
 template <class T>
-void map_row(const T* x, const T* dy, const float* centre, const float* factor, const float* slope,
-             const float* shift, int64_t n, T* y) {
-  (dy ? map<true, T, ByChannel> : map<false, T, ByChannel>)(x, dy, {centre}, {factor}, {slope}, {shift}, n,
-                                                            y);
+void apply_row(const T* x, const T* addend, const ChannelConstants& c, Bounds bounds, int64_t n, T* y) {
+  (addend ? apply<true, T, ByChannel> : apply<false, T, ByChannel>)(x, addend, by_channel(c), bounds, n, y);
 }
 template <class T>
-void map_plane(const T* x, const T* dy, float centre, float factor, float slope, float shift, int64_t n,
-               T* y) {
-  (dy ? map<true, T, Same> : map<false, T, Same>)(x, dy, {centre}, {factor}, {slope}, {shift}, n, y);
+void apply_plane(const T* x, const T* addend, const ChannelConstants& c, Bounds bounds, int64_t n, T* y) {
+  (addend ? apply<true, T, Same> : apply<false, T, Same>)(x, addend, same(c), bounds, n, y);
+}
+template <class T>
+void gradient_row(const T* x, const T* dy, const ChannelConstants& c, int64_t n, T* dx) {
+  gradient(x, dy, by_channel(c), n, dx);
+}
+template <class T>
+void gradient_plane(const T* x, const T* dy, const ChannelConstants& c, int64_t n, T* dx) {
+  gradient(x, dy, same(c), n, dx);
 }
 
 template <class T>
 const ChannelFunctions<T>* all_functions() {
-  static constexpr ChannelFunctions<T> all{any_sum_rows<T>, any_sum_plane<T>, map_row<T>, map_plane<T>};
+  static constexpr ChannelFunctions<T> all{any_sum_rows<T>, any_sum_plane<T>,  apply_row<T>, apply_plane<T>,
+                                           gradient_row<T>, gradient_plane<T>, gate<T>};
   return &all;
 }
 const ChannelFunctions<float>* functions() { return all_functions<float>(); }

@@ -36,12 +36,13 @@ std::string_view lacks_f32_logits(const Graph& graph, const Node& node) {
 }
 
 // Of a batch norm: all operands but x and dy.
+// The vectors by channel; pictures have the type of the first.
 std::string_view lacks_f32_parameters(const Graph& graph, const Node& node) {
-  for (size_t i = 1; i < node.inputs.size(); ++i) {
-    const bool is_dy = node.op->name == "batch_norm_grad" && i == 4;
-    if (!is_dy && graph.type(node.inputs[i]).dtype != DType::f32) return "its kernel is for f32 parameters";
-  }
-  return {};
+  const auto fits = [&](Value value) {
+    const Type& type = graph.type(value);
+    return type.shape.rank() > 1 || type.dtype == DType::f32;
+  };
+  return std::ranges::all_of(node.inputs, fits) ? std::string_view() : "its kernel is for f32 parameters";
 }
 
 const std::vector<Row>& rows() {
@@ -70,6 +71,18 @@ const std::vector<Row>& rows() {
       {"batch_norm_infer", make_batch_norm_infer, kAny, Row::f32_or_bf16, lacks_f32_parameters, {0}},
       {"batch_norm_train", make_batch_norm_train, kAny, Row::f32_or_bf16, lacks_f32_parameters, {0}},
       {"batch_norm_grad", make_batch_norm_grad, kAny, Row::f32_or_bf16, lacks_f32_parameters, {0, 4}},
+      {"batch_norm_act_train",
+       make_batch_norm_act_train,
+       kAny,
+       Row::f32_or_bf16,
+       lacks_f32_parameters,
+       {0, 3}},
+      {"batch_norm_act_grad",
+       make_batch_norm_act_grad,
+       kAny,
+       Row::f32_or_bf16,
+       lacks_f32_parameters,
+       {0, 5, 6}},
       {"max_pool", make_pool, kAny, Row::f32_or_bf16, lacks_small_window},
       {"avg_pool", make_pool, kAny, Row::f32_or_bf16, lacks_small_window},
       {"max_pool_grad", make_pool_grad, kAny, Row::f32_or_bf16, lacks_small_window},
