@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <string>
 
 #include "base/cgroup.h"
@@ -38,10 +39,9 @@ int64_t available_memory_bytes() {
 
 void prefer_large_pages(void* block, int64_t bytes) {
 #ifdef MADV_HUGEPAGE
-  constexpr uintptr_t kPage = uintptr_t{1} << 21;
-  const auto begin = (reinterpret_cast<uintptr_t>(block) + kPage - 1) & ~(kPage - 1),
-             end = (reinterpret_cast<uintptr_t>(block) + static_cast<uintptr_t>(bytes)) & ~(kPage - 1);
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  constexpr size_t kPage = size_t{1} << 21;
+  auto left = static_cast<size_t>(bytes);
+  if (std::align(kPage, kPage, block, left)) madvise(block, left / kPage * kPage, MADV_HUGEPAGE);
 #endif
 }
 
