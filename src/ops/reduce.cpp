@@ -203,7 +203,8 @@ Value reduce_sum(Builder& b, Value x, const Ints& axes) { return reduce(b, x, ax
 Value reduce_max(Builder& b, Value x, const Ints& axes) { return reduce(b, x, axes, "max"); }
 
 Value reduce_mean(Builder& b, Value x, const Ints& axes) {
-  return div(b, reduce_sum(b, x, axes), count(b, x, axes, b.dtype(x)));
+  const Value sum = reduce_sum(b, x, axes);  // of its own, so that every compiler emits it first
+  return div(b, sum, count(b, x, axes, b.dtype(x)));
 }
 
 Value arg_reduce(Builder& b, Value x, int64_t axis, std::string_view kind, DType dtype, bool last) {

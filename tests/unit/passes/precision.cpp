@@ -51,11 +51,11 @@ TEST(LowerPrecision, TrainingStep) {
 %10 = constant@1() {value=tensor bf16[] {0}} : bf16[]
 %11 = broadcast_in_dim@1(%10) {axes=[], shape=shape[2, 8, 4, 4]} : bf16[2, 8, 4, 4]
 %12 = max@1(%9.0, %11) : bf16[2, 8, 4, 4]
-%13 = constant@1() {value=tensor f32[] {16}} : f32[]
-%14 = convert@1(%12) {dtype=f32} : f32[2, 8, 4, 4]
-%15 = reduce@1(%14) {axes=[2, 3], kind="sum"} : f32[2, 8]
-%16 = broadcast_in_dim@1(%13) {axes=[], shape=shape[2, 8]} : f32[2, 8]
-%17 = div@1(%15, %16) : f32[2, 8]
+%13 = convert@1(%12) {dtype=f32} : f32[2, 8, 4, 4]
+%14 = reduce@1(%13) {axes=[2, 3], kind="sum"} : f32[2, 8]
+%15 = constant@1() {value=tensor f32[] {16}} : f32[]
+%16 = broadcast_in_dim@1(%15) {axes=[], shape=shape[2, 8]} : f32[2, 8]
+%17 = div@1(%14, %16) : f32[2, 8]
 %18 = convert@1(%17) {dtype=bf16} : bf16[2, 8]
 %19 = convert@1(%5) {dtype=bf16} : bf16[8, 5]
 %20 = dot_general@1(%18, %19) {result=f32, x_batch=[], x_contract=[1], y_batch=[], y_contract=[0]} : f32[2, 5]
@@ -107,7 +107,8 @@ Graph inference() {
   Builder b(graph);
   const Value x = b.input("x", {DType::f32, {2, 4, 4, 4}}), w = b.input("w", {DType::f32, {4, 4, 1, 1}}),
               bias = b.input("bias", {DType::f32, {4}}), dense = b.input("dense", {DType::f32, {4, 4}});
-  const Value y = ops::add(b, ops::conv2d(b, x, w, {}, {}), ops::conv2d(b, x, w, bias, {}));
+  const Value biased = ops::conv2d(b, x, w, bias, {});
+  const Value y = ops::add(b, ops::conv2d(b, x, w, {}, {}), biased);
   const Value clipped = ops::min(b, ops::max(b, ops::add(b, y, 3), 0), 6);
   const Value swish = ops::mul(b, ops::mul(b, y, clipped), 1.0 / 6);
   const Value pooled = ops::max_pool(b, swish, {.window = {2, 2}, .strides = {2, 2}});
