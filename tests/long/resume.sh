@@ -14,7 +14,7 @@ export TEMPER_CACHE="$scratch/cache"
 
 case $item in
   late_frozen) epochs=500 job="examples/data/mobilenet_v1_0.25_224.onnx --preprocess tf --head gap,dense:1024:relu,dropout:0.2,dense" ;;
-  late) epochs=20 job="cnn --preprocess size:32x32,unit --augment flip,crop:0.7" ;;
+  late) epochs=60 job="cnn --preprocess size:32x32,unit --augment flip,crop:0.7" ;;
   kill) epochs=6 job="cnn --preprocess size:32x32,unit --augment flip,crop:0.7" ;;
 esac
 job="build/bin/temper tune $job --data examples/data/clothing10 --epochs $epochs --lr 1e-3 --seed 3"
