@@ -68,7 +68,7 @@ TEST(Precision, TwentyStepsStayNearThoseInF32) {
 
 TEST(Precision, AStepMovesHalfTheBytesAndReordersNothing) {
   if (test_device().facts().target.facts.at("isa").find("avx512") == std::string::npos)
-    GTEST_SKIP() << "without AVX-512 contractions run in f32";
+    GTEST_SKIP() << "skipped, because without AVX-512 contractions run in f32";
   const auto bytes = [](DType precision) {
     StepBench bench(test_device(), residual_net(), {.batch = 32, .precision = precision}, {});
     int64_t sum = 0;
