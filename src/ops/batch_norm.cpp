@@ -164,19 +164,12 @@ Value through_statistics(Builder& b, const VjpContext& context) {
 }
 
 static std::vector<Value> vjp_batch_norm_train(Builder& b, const VjpContext& context) {
-  std::vector<Value> grads(3);
-  if (const Value dy = cotangent(context, 0)) {
-    const BatchNormGrads all = batch_norm_grad(b, context.inputs[0], context.inputs[1], context.outputs[1],
-                                               context.outputs[2], dy, epsilon_of(context.node.attributes));
-    if (needed(context, 0)) grads[0] = all.dx;
-    if (needed(context, 1)) grads[1] = all.dscale;
-    if (needed(context, 2)) grads[2] = all.dbias;
-  }
-  if (needed(context, 0)) {
-    const Value more = through_statistics(b, context);
-    if (more) grads[0] = grads[0] ? add(b, grads[0], more) : more;
-  }
-  return grads;
+  BatchNormGrads all;
+  if (const Value dy = cotangent(context, 0))
+    all = batch_norm_grad(b, context.inputs[0], context.inputs[1], context.outputs[1], context.outputs[2], dy,
+                          epsilon_of(context.node.attributes));
+  if (needed(context, 0)) all.dx = add_present(b, all.dx, through_statistics(b, context));
+  return only_needed(context, {all.dx, all.dscale, all.dbias});
 }
 
 namespace {

@@ -90,28 +90,19 @@ static std::vector<Value> decompose_batch_norm_act_grad(Builder& b, const NodeVi
 
 static std::vector<Value> vjp_batch_norm_act_train(Builder& b, const VjpContext& context) {
   const NormActivation a = activation_of(context.node.attributes);
-  const bool sums = context.inputs.size() > 3;
-  std::vector<Value> grads(context.inputs.size());
-  if (const Value dy = cotangent(context, 0)) {
-    const auto& in = context.inputs;
-    const auto& out = context.outputs;
-    BatchNormActGrads all;
-    if (clamps(a)) {
-      all = batch_norm_act_grad(b, in[0], in[1], in[2], out[1], out[2], dy, sums ? out[0] : Value{}, a);
-    } else {
-      const BatchNormGrads norm = batch_norm_grad(b, in[0], in[1], out[1], out[2], dy, a.epsilon);
-      all = {norm.dx, norm.dscale, norm.dbias, dy};
-    }
-    if (needed(context, 0)) grads[0] = all.dx;
-    if (needed(context, 1)) grads[1] = all.dscale;
-    if (needed(context, 2)) grads[2] = all.dbias;
-    if (needed(context, 3)) grads[3] = all.gated;
+  const auto& in = context.inputs;
+  const auto& out = context.outputs;
+  const Value dy = cotangent(context, 0);
+  BatchNormActGrads all;
+  if (dy && clamps(a)) {
+    const Value y = in.size() > 3 ? out[0] : Value{};
+    all = batch_norm_act_grad(b, in[0], in[1], in[2], out[1], out[2], dy, y, a);
+  } else if (dy) {
+    const BatchNormGrads norm = batch_norm_grad(b, in[0], in[1], out[1], out[2], dy, a.epsilon);
+    all = {norm.dx, norm.dscale, norm.dbias, dy};
   }
-  if (needed(context, 0)) {
-    const Value more = through_statistics(b, context);
-    if (more) grads[0] = grads[0] ? add(b, grads[0], more) : more;
-  }
-  return grads;
+  if (needed(context, 0)) all.dx = add_present(b, all.dx, through_statistics(b, context));
+  return only_needed(context, {all.dx, all.dscale, all.dbias, all.gated});
 }
 
 namespace {

@@ -16,6 +16,15 @@ bool needed(const VjpContext& context, size_t input) {
   return input < context.needed.size() && context.needed[input] && context.inputs[input];
 }
 
+std::vector<Value> only_needed(const VjpContext& context, std::vector<Value> grads) {
+  grads.resize(context.inputs.size());
+  for (size_t i = 0; i < grads.size(); ++i)
+    if (!needed(context, i)) grads[i] = {};
+  return grads;
+}
+
+Value add_present(Builder& b, Value x, Value y) { return x && y ? add(b, x, y) : x ? x : y; }
+
 Value cotangent(const VjpContext& context, size_t output) { return input(context.cotangents, output); }
 
 const Type& require(const InferContext& context, size_t input, std::string_view name) {

@@ -11,6 +11,9 @@ bool has(const InferContext& context, size_t input);
 Value input(std::span<const Value> inputs, size_t index);   // none if absent
 bool needed(const VjpContext& context, size_t input);       // false if absent
 Value cotangent(const VjpContext& context, size_t output);  // none if zero
+std::vector<Value> only_needed(const VjpContext& context,
+                               std::vector<Value> grads);  // one per input; none where not needed
+Value add_present(Builder& b, Value x, Value y);           // either may be none
 
 template <class... Parts>
 [[noreturn]] void fail(const InferContext& context, const Parts&... parts) {

@@ -118,19 +118,13 @@ static Value through_statistics(Builder& b, const VjpContext& context, const Int
 
 static std::vector<Value> vjp_layer_norm(Builder& b, const VjpContext& context) {
   const int axis = axis_of(context.node.attributes), rank = b.shape(context.inputs[0]).rank();
-  std::vector<Value> grads(context.inputs.size());
-  if (const Value dy = cotangent(context, 0)) {
-    const LayerNormGrads all = layer_norm_grad(b, context.inputs[0], context.inputs[1], context.outputs[1],
-                                               context.outputs[2], dy, axis);
-    if (needed(context, 0)) grads[0] = all.dx;
-    if (needed(context, 1)) grads[1] = all.dscale;
-    if (needed(context, 2)) grads[2] = all.dbias;
-  }
-  if (needed(context, 0)) {
-    const Value more = through_statistics(b, context, axes_from(axis, rank));
-    if (more) grads[0] = grads[0] ? add(b, grads[0], more) : more;
-  }
-  return grads;
+  LayerNormGrads all;
+  if (const Value dy = cotangent(context, 0))
+    all = layer_norm_grad(b, context.inputs[0], context.inputs[1], context.outputs[1], context.outputs[2], dy,
+                          axis);
+  if (needed(context, 0))
+    all.dx = add_present(b, all.dx, through_statistics(b, context, axes_from(axis, rank)));
+  return only_needed(context, {all.dx, all.dscale, all.dbias});
 }
 
 namespace {
