@@ -229,6 +229,19 @@ float reciprocal_root(double variance, double epsilon) {
   return static_cast<float>(1 / std::sqrt(variance + epsilon));
 }
 
+// The vectors of a norm, in their buffers.
+struct Parameters {
+  const float *scale, *bias;
+  double epsilon;
+};
+
+// What `apply` reads of one channel.
+void set_channel(const Scratch& s, int64_t c, double mean, double variance, const Parameters& p) {
+  s.centre[c] = static_cast<float>(mean);
+  s.factor[c] = p.scale[c] * reciprocal_root(variance, p.epsilon);
+  s.shift[c] = p.bias[c];
+}
+
 Bounds bounds_of(const NodeRequest& request) {
   return {static_cast<float>(request.attributes().get<double>("low")),
           static_cast<float>(request.attributes().get<double>("high"))};
@@ -244,13 +257,12 @@ std::unique_ptr<Kernel> make_train(const NodeRequest& request, const Operand& ad
   return function_kernel(
       [=](void* const* buffers) {
         const Scratch s(p, buffers[scratch]);
+        const Parameters parameters{scale.in<const float>(buffers), bias.in<const float>(buffers), epsilon};
         sum<T>(p, x.in<const T>(buffers), nullptr, s);
         for (int64_t c = 0; c < p.channels; ++c) {
           const double m = s.sums[c] / p.count();
           const double v = std::max(0.0, s.sums[p.width() + c] / p.count() - m * m);
-          s.centre[c] = static_cast<float>(m);
-          s.factor[c] = scale.in<const float>(buffers)[c] * reciprocal_root(v, epsilon);
-          s.shift[c] = bias.in<const float>(buffers)[c];
+          set_channel(s, c, m, v, parameters);
           if (mean) mean.in<float>(buffers)[c] = static_cast<float>(m);
           if (variance) variance.in<float>(buffers)[c] = static_cast<float>(v);
         }
@@ -314,12 +326,10 @@ std::unique_ptr<Kernel> make_infer(const NodeRequest& request) {
   return function_kernel(
       [=](void* const* buffers) {
         const Scratch s(p, buffers[scratch]);
-        for (int64_t c = 0; c < p.channels; ++c) {
-          s.centre[c] = mean.in<const float>(buffers)[c];
-          const double v = variance.in<const float>(buffers)[c];
-          s.factor[c] = scale.in<const float>(buffers)[c] * reciprocal_root(v, epsilon);
-          s.shift[c] = bias.in<const float>(buffers)[c];
-        }
+        const Parameters parameters{scale.in<const float>(buffers), bias.in<const float>(buffers), epsilon};
+        for (int64_t c = 0; c < p.channels; ++c)
+          set_channel(s, c, mean.in<const float>(buffers)[c], variance.in<const float>(buffers)[c],
+                      parameters);
         apply<T>(p, x.in<const T>(buffers), nullptr, kUnbounded, s, y.in<T>(buffers));
       },
       scratch_bytes(p));
