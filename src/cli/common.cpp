@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -74,18 +75,24 @@ Json result_head(std::string_view command) {
   return head;
 }
 
+// "epoch  3/10": as wide for every epoch.
+static std::string epoch_text(int64_t epoch, int64_t epochs) {
+  const std::string number = concat(epoch), all = concat(epochs);
+  const size_t width = std::max(number.size(), all.size());
+  return concat("epoch ", std::string(width - number.size(), ' '), number, "/", all);
+}
+
 void TerminalEvents::progress(std::string_view phase, int64_t done, int64_t total,
                               const NamedNumbers& values) {
   const bool epoch = phase == "train" && epochs_ > 0;
-  progress_.update(epoch ? concat("epoch ", epoch_ + 1, "/", epochs_) : std::string(phase), done, total,
-                   values);
+  progress_.update(epoch ? epoch_text(epoch_ + 1, epochs_) : std::string(phase), done, total, values);
 }
 
 void TerminalEvents::epoch(const EpochReport& report) {
   epoch_ = report.epoch;
   epochs_ = report.epochs;
   std::string line =
-      concat("epoch ", report.epoch, "/", report.epochs, "  lr ", short_number(report.lr), "  loss ",
+      concat(epoch_text(report.epoch, report.epochs), "  lr ", short_number(report.lr), "  loss ",
              short_number(report.train_loss), "  accuracy ", percent_text(report.train_accuracy));
   if (report.validated)
     line += concat("  val loss ", short_number(report.val_loss), "  val accuracy ",

@@ -27,7 +27,10 @@ void print_result(const TrainResult& result) {
                  " parameters trained on ", result.device, " in ", duration_text(result.seconds.total));
   if (result.best_epoch > 0) text += concat(", best epoch ", result.best_epoch);
   text += "\n";
-  for (const auto& [name, file] : result.files) text += concat("  ", name, ": ", file, "\n");
+  size_t width = 0;
+  for (const auto& [name, file] : result.files) width = std::max(width, name.size());
+  for (const auto& [name, file] : result.files)
+    text += concat("  ", name, std::string(width - name.size(), ' '), "  ", file, "\n");
   std::fputs(text.c_str(), stdout);
 }
 

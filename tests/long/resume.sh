@@ -67,7 +67,7 @@ kill_after_epoch() {
   process=$!
   exec 3<"$scratch/progress"
   while read -r line <&3; do
-    case $line in "epoch $1/"*) break ;; esac
+    case $line in epoch*" $1/"*) break ;; esac
   done
   kill -9 "$process"
   exec 3<&-
