@@ -3,6 +3,7 @@
 
 #include "ops/composites.h"
 #include "ops/primitives.h"
+#include "ops/uniform.h"
 #include "passes/passes.h"
 
 namespace temper {
@@ -25,14 +26,7 @@ class Pattern {
     return node.inputs;
   }
 
-  // What all elements of a constant are.
-  std::optional<double> number(Value value) const {
-    const Node* node = &graph_.node(value);
-    while (node->op->name == "broadcast_in_dim" || node->op->name == "reshape")
-      node = &graph_.node(node->inputs[0]);
-    if (node->op->name != "constant" || node->outputs[0].shape.elements() != 1) return std::nullopt;
-    return to_doubles(node->attributes.get<Tensor>("value"))[0];
-  }
+  std::optional<double> number(Value value) const { return ops::uniform_constant(graph_, value); }
 
   // The other operand of a node that combines something with a constant near `wanted`.
   Value beside_number(Value value, std::string_view op, double wanted) const {
