@@ -42,6 +42,19 @@ struct Split {
 };
 Split split_frozen(const Graph& graph, const std::function<bool(const std::string& input)>& changes);
 
+// `symbol` counts samples along one axis of the inputs. Empty if no node lets one sample reach another's
+// results; else what does, and why: "fc (dot_general, node 7): ...". Only what outputs need is looked at.
+std::string mixes_samples(const Graph& graph, std::string_view symbol);
+
+// specialise(graph, sizes); but where samples stay alone and a whole batch would not stay in a cache, a scan
+// over parts of the batch whose values do. The limits are not asked of the machine: the same batch is cut in
+// the same parts, with the same results, everywhere.
+struct CacheLimits {
+  int64_t values = 8 << 20;       // bytes a part's largest node may read and write
+  int64_t parameters = 24 << 20;  // beyond, each part reads them from memory again
+};
+Graph specialise_in_parts(const Graph& graph, const SymbolSizes& sizes, const CacheLimits& limits = {});
+
 // Byte offsets in one arena by lifetime.
 struct Lifetime {
   int64_t bytes;

@@ -41,13 +41,16 @@ Graph decompose(const Graph& graph, const std::function<bool(const Graph&, const
   Graph current = graph;
   for (bool changed = true; changed;) {
     changed = false;
-    current = rewrite(current, [&](Builder& b, const NodeView& view) -> std::optional<std::vector<Value>> {
+    const auto expand = [&](Builder& b, const NodeView& view) -> std::optional<std::vector<Value>> {
       const Node& node = view.node;
       if (node.op->primitive || keep(current, node)) return std::nullopt;
       changed = true;
       return node.op->decompose(b, view);
-    });
+    };
+    current = rewrite(current, expand, false);  // `keep` is asked about nodes of the graph it is given
   }
+  for (int i = 0; i < current.size(); ++i)
+    for (Graph& region : current.node({i, 0}).regions) region = decompose(region, keep);
   return current;
 }
 

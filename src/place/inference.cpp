@@ -84,7 +84,7 @@ Inference::Prepared& Inference::prepare(const SymbolSizes& sizes) {
   std::unique_ptr<Prepared>& prepared = prepared_[sizes];
   if (prepared) return *prepared;
   auto fresh = std::make_unique<Prepared>();
-  fresh->executable = compile(device_, specialise(graph_, sizes), options_.compile);
+  fresh->executable = compile(device_, specialise_in_parts(graph_, sizes), options_.compile);
   fresh->context = fresh->executable->make_context();
   const Program& program = fresh->executable->program();
   for (const Argument& argument : program.inputs) {

@@ -143,7 +143,7 @@ struct FrozenPrefix::Loaded {
 FrozenPrefix::FrozenPrefix(Device& device, const Model& prefix, int64_t batch, const CompileOptions& options)
     : loaded_(new Loaded{DeviceState(device), batch, nullptr, {}, {}, {}, {}}) {
   for (const auto& [name, tensor] : prefix.parameters) loaded_->state.set(name, tensor);
-  const Graph graph = with_batch(prefix, batch);
+  const Graph graph = specialise_in_parts(prefix.graph, batch_sizes(prefix, batch));
   for (const Port& port : graph.outputs) {
     Type type = graph.type(port.value);
     type.shape[0] = type.shape.size(0) / batch;

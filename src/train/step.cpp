@@ -312,7 +312,8 @@ Graph build_step(const Model& model, const StepOptions& options) {
 Graph build_eval(const Model& model, const EvalOptions& options) {
   Graph graph;
   Builder b(graph);
-  const Inlined inlined = inline_model(b, model, with_batch(model, options.batch));
+  const SymbolSizes sizes = batch_sizes(model, options.batch);
+  const Inlined inlined = inline_model(b, model, model.graph);
   const Output output = loss_output(b, inlined.outputs.front(), options.loss);
   b.output("scores", readable(b, output, options.loss));
   if (options.with_loss) {
@@ -320,10 +321,10 @@ Graph build_eval(const Model& model, const EvalOptions& options) {
     const Value labels = b.input("labels", label_type(options.loss, b.type(scores)));
     b.output("loss", nn::loss_per_sample(b, options.loss, scores, output.form, labels));
   }
-  return finished(graph, options.precision);
+  return specialise_in_parts(finished(graph, options.precision), sizes);
 }
 
-Graph with_batch(const Model& model, int64_t batch) {
+SymbolSizes batch_sizes(const Model& model, int64_t batch) {
   SymbolSizes sizes;
   for (int position : data_inputs(model)) {
     const Port& port = model.graph.inputs[static_cast<size_t>(position)];
@@ -339,14 +340,18 @@ Graph with_batch(const Model& model, int64_t batch) {
     if (batch % dim.factor() != 0) refuse(concat("a batch of ", batch, " is no multiple of ", dim.factor()));
     sizes[std::string(dim.symbol_name())] = batch / dim.factor();
   }
-  Graph graph = specialise(model.graph, sizes);
-  for (const Port& port : graph.inputs) {
-    if (graph.type(port.value).shape.is_static()) continue;
+  for (const Port& port : model.graph.inputs) {
+    const Shape& shape = model.graph.type(port.value).shape;
+    if (specialise(shape, sizes).is_static()) continue;
     throw Error(ErrorKind::invalid,
-                concat("input ", port.name, " ", to_string(graph.type(port.value).shape),
+                concat("input ", port.name, " ", to_string(shape),
                        " has free dimensions besides the batch; fix them with --shape ", port.name, "=..."));
   }
-  return graph;
+  return sizes;
+}
+
+Graph with_batch(const Model& model, int64_t batch) {
+  return specialise(model.graph, batch_sizes(model, batch));
 }
 
 Output loss_output(Builder& b, Value output, const nn::Loss& loss) {

@@ -50,6 +50,7 @@ Graph build_eval(const Model& model, const EvalOptions& options);
 // The model with its one batch symbol (axis 0 of every data input) made `batch`. Error invalid names the
 // input whose batch is another number, or the symbol that is still free.
 Graph with_batch(const Model& model, int64_t batch);
+SymbolSizes batch_sizes(const Model& model, int64_t batch);  // the symbol, with the same errors
 
 // A model's output, before a final softmax, log_softmax or sigmoid that the loss undoes; [n, classes, 1, ...]
 // becomes [n, classes].

@@ -1,6 +1,6 @@
 // ONNX models: read with the batch freed and as they stand; what is read is written and read again. Beside
 // the model lies a file 'data' of 64 bytes. The same bytes are read as a tensor alone.
-// Covers: src/formats/onnx/*.cpp src/formats/batch.cpp
+// Covers: src/formats/onnx/*.cpp src/passes/batch.cpp
 // Writers: src/formats/onnx/writ*.cpp src/formats/onnx/emitter.cpp
 #include "formats/onnx/onnx.h"
 

@@ -1,9 +1,12 @@
 #include "devices/cpu/control.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "base/check.h"
+#include "base/threads.h"
+#include "devices/cpu/onednn.h"
 #include "devices/cpu/plan.h"
 #include "ir/op.h"
 
@@ -11,10 +14,13 @@ namespace temper::cpu {
 
 namespace {
 
-Signature row_major_signature(const Graph& graph) {
+// `layouts`: of the region's inputs.
+Signature signature_of(const Graph& region, std::span<const int64_t> layouts) {
   Signature result;
-  for (const Port& input : graph.inputs) result.inputs.push_back({input.name, graph.type(input.value)});
-  for (const Port& output : graph.outputs) result.outputs.push_back({output.name, graph.type(output.value)});
+  for (size_t i = 0; i < region.inputs.size(); ++i)
+    result.inputs.push_back({region.inputs[i].name, region.type(region.inputs[i].value), layouts[i]});
+  for (const Port& output : region.outputs)
+    result.outputs.push_back({output.name, region.type(output.value)});
   return result;
 }
 
@@ -29,25 +35,83 @@ struct Body {
 };
 
 struct ControlState : KernelState {
-  std::vector<std::unique_ptr<Body>> bodies;
+  std::vector<std::unique_ptr<Body>> bodies;  // one per region; of a scan, one per thread
 };
+
+// `rounds` times as much work each.
+std::vector<LaunchProfile> repeated(std::vector<LaunchProfile> launches, int64_t rounds) {
+  for (LaunchProfile& launch : launches) {
+    launch.flops *= rounds;
+    launch.bytes *= rounds;
+  }
+  return launches;
+}
+
+// A scan is shown as what its body does: time of all rounds over the threads that shared them.
+struct ScanState : ControlState {
+  explicit ScanState(int64_t rounds) : rounds(rounds) {}
+  void set_profiling(bool on) override {
+    for (const auto& body : bodies) body->state.set_profiling(on);
+  }
+  std::vector<LaunchProfile> profile() const override {
+    std::vector<LaunchProfile> sum = bodies[0]->state.profile();
+    for (size_t i = 1; i < bodies.size(); ++i) {
+      const std::vector<LaunchProfile> more = bodies[i]->state.profile();
+      for (size_t k = 0; k < sum.size(); ++k) {
+        sum[k].runs += more[k].runs;
+        sum[k].seconds += more[k].seconds;
+      }
+    }
+    for (LaunchProfile& launch : sum) {
+      launch.runs /= std::max<int64_t>(1, rounds);
+      launch.seconds /= static_cast<double>(bodies.size());
+    }
+    return repeated(std::move(sum), rounds);
+  }
+
+  int64_t rounds;
+};
+
+struct Counts {
+  explicit Counts(const Node& node)
+      : carries(static_cast<size_t>(node.attributes.get<int64_t>("carries"))),
+        xs(static_cast<size_t>(node.attributes.get_or<int64_t>("xs", 0))),
+        length(node.attributes.get_or<int64_t>("length", 0)) {}
+  size_t carries, xs;
+  int64_t length;
+};
+
+// How many rounds of a scan may run at once.
+int workers_of(const Node& node, int threads) {
+  if (node.op->name != "scan") return 1;
+  const Counts counts(node);
+  return counts.carries == 0 && counts.length >= threads ? threads : 1;
+}
 
 // What the three share: plans of the regions, and where operands, results and spare memory lie.
 class ControlKernel : public Kernel {
  public:
-  ControlKernel(const KernelRequest& request, const CompileOptions& options)
+  // The inputs of a region are the operands from `first` on.
+  ControlKernel(const KernelRequest& request, const CompileOptions& options, size_t first = 0)
       : node_(request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])]),
+        workers_(workers_of(node_, options.threads)),
         scratch_slot_(request.inputs.size() + request.outputs.size()) {
-    for (const Graph& region : node_.regions) {
-      plans_.push_back(make_plan(region, row_major_signature(region), options));
-      arena_bytes_ = std::max(arena_bytes_, plans_.back().arena_bytes);
-    }
-    take(arena_bytes_);
+    std::vector<int64_t> layouts;
     for (const Value input : node_.inputs) {
       const auto found = std::find(request.inputs.begin(), request.inputs.end(), input);
       operands_.push_back(static_cast<size_t>(found - request.inputs.begin()));
       operand_bytes_.push_back(byte_size(request.graph.type(input)));
+      layouts.push_back(request.input_layouts[operands_.back()]);
     }
+    CompileOptions of_body = options;
+    of_body.threads = threads_of_body(node_, options.threads);
+    const TeamSize team(of_body.threads);
+    for (const Graph& region : node_.regions) {
+      plans_.push_back(make_plan(region, signature_of(region, std::span(layouts).subspan(first)), of_body));
+      arena_bytes_ = std::max(arena_bytes_, plans_.back().arena_bytes);
+    }
+    arena_bytes_ = (arena_bytes_ + 63) / 64 * 64;
+    take(arena_bytes_ * workers_);
     for (size_t i = 0; i < node_.outputs.size(); ++i) {
       const Value output{request.cluster.nodes[0], static_cast<int32_t>(i)};
       const auto found = std::find(request.outputs.begin(), request.outputs.end(), output);
@@ -62,14 +126,18 @@ class ControlKernel : public Kernel {
   int64_t scratch_bytes() const override { return scratch_bytes_; }
 
   std::unique_ptr<KernelState> make_state() const override {
-    auto state = std::make_unique<ControlState>();
-    for (size_t i = 0; i < plans_.size(); ++i)
-      state->bodies.push_back(
-          std::make_unique<Body>(plans_[i], node_.regions[i].inputs.size(), node_.regions[i].outputs.size()));
-    return state;
+    return with_bodies(std::make_unique<ControlState>());
   }
 
  protected:
+  std::unique_ptr<KernelState> with_bodies(std::unique_ptr<ControlState> state) const {
+    for (size_t i = 0; i < plans_.size(); ++i)
+      for (int worker = 0; worker < workers_; ++worker)
+        state->bodies.push_back(std::make_unique<Body>(plans_[i], node_.regions[i].inputs.size(),
+                                                       node_.regions[i].outputs.size()));
+    return state;
+  }
+
   struct Place {
     size_t slot;
     int64_t offset;
@@ -83,11 +151,13 @@ class ControlKernel : public Kernel {
     return static_cast<std::byte*>(buffers[operands_[i]]);
   }
   std::byte* result(void* const* buffers, size_t i) const { return at(buffers, results_[i]); }
-  std::byte* arena(void* const* buffers) const {
-    return arena_bytes_ > 0 ? at(buffers, {scratch_slot_, 0}) : nullptr;
+  std::byte* arena(void* const* buffers, int worker = 0) const {
+    return arena_bytes_ > 0 ? at(buffers, {scratch_slot_, worker * arena_bytes_}) : nullptr;
   }
+  const Plan& plan() const { return plans_[0]; }
 
   const Node node_;
+  const int workers_;
   std::vector<int64_t> operand_bytes_;
 
  private:
@@ -106,7 +176,8 @@ class ControlKernel : public Kernel {
 
 class CondKernel : public ControlKernel {
  public:
-  using ControlKernel::ControlKernel;
+  CondKernel(const KernelRequest& request, const CompileOptions& options)
+      : ControlKernel(request, options, 1) {}
   void run(void* const* buffers, KernelState* state) const override {
     const bool holds = *operand(buffers, 0) != std::byte{0};
     Body& body = *static_cast<ControlState*>(state)->bodies[holds ? 0 : 1];
@@ -121,37 +192,53 @@ class ScanKernel : public ControlKernel {
  public:
   ScanKernel(const KernelRequest& request, const CompileOptions& options)
       : ControlKernel(request, options),
-        length_(node_.attributes.get<int64_t>("length")),
-        reverse_(node_.attributes.get<bool>("reverse")),
-        carries_(static_cast<size_t>(node_.attributes.get<int64_t>("carries"))),
-        xs_(static_cast<size_t>(node_.attributes.get<int64_t>("xs"))) {
-    for (size_t i = 0; i < carries_; ++i) second_.push_back(spare(operand_bytes_[i]));
+        counts_(node_),
+        reverse_(node_.attributes.get<bool>("reverse")) {
+    for (size_t i = 0; i < counts_.carries; ++i) second_.push_back(spare(operand_bytes_[i]));
+  }
+
+  std::unique_ptr<KernelState> make_state() const override {
+    return with_bodies(std::make_unique<ScanState>(counts_.length));
+  }
+  std::vector<LaunchProfile> launches() const override {
+    return repeated(launches_of(plan()), counts_.length);
   }
 
   void run(void* const* buffers, KernelState* state) const override {
-    Body& body = *static_cast<ControlState*>(state)->bodies[0];
-    for (size_t i = 0; i < body.arguments.size(); ++i) body.arguments[i] = operand(buffers, i);
-    for (int64_t step = 0; step < length_; ++step) {
-      const int64_t index = reverse_ ? length_ - 1 - step : step;
-      const bool to_result = (length_ - 1 - step) % 2 == 0;
-      for (size_t i = 0; i < carries_; ++i)
-        body.results[i] = to_result ? result(buffers, i) : at(buffers, second_[i]);
-      for (size_t i = carries_; i < carries_ + xs_; ++i)
-        body.arguments[i] = operand(buffers, i) + index * (operand_bytes_[i] / length_);
-      for (size_t i = carries_; i < body.results.size(); ++i)
-        body.results[i] = result(buffers, i) + index * (byte_size(node_.outputs[i]) / length_);
-      body.run(arena(buffers));
-      for (size_t i = 0; i < carries_; ++i) body.arguments[i] = body.results[i];
-    }
-    if (length_ > 0) return;
-    for (size_t i = 0; i < carries_; ++i)
+    auto& bodies = static_cast<ControlState*>(state)->bodies;
+    for (const auto& body : bodies)
+      for (size_t i = 0; i < body->arguments.size(); ++i) body->arguments[i] = operand(buffers, i);
+    if (workers_ > 1) return run_side_by_side(buffers, bodies);
+    for (int64_t step = 0; step < counts_.length; ++step) run_step(buffers, *bodies[0], step, 0);
+    if (counts_.length > 0) return;
+    for (size_t i = 0; i < counts_.carries; ++i)
       std::memcpy(result(buffers, i), operand(buffers, i), static_cast<size_t>(operand_bytes_[i]));
   }
 
  private:
-  int64_t length_;
-  bool reverse_;
-  size_t carries_, xs_;
+  void run_side_by_side(void* const* buffers, std::vector<std::unique_ptr<Body>>& bodies) const {
+    std::atomic<int64_t> next = 0;
+    parallel_for_each(workers_, [&](int64_t worker) {
+      for (int64_t step = next++; step < counts_.length; step = next++)
+        run_step(buffers, *bodies[static_cast<size_t>(worker)], step, static_cast<int>(worker));
+    });
+  }
+
+  void run_step(void* const* buffers, Body& body, int64_t step, int worker) const {
+    const int64_t index = reverse_ ? counts_.length - 1 - step : step;
+    const bool to_result = (counts_.length - 1 - step) % 2 == 0;
+    for (size_t i = 0; i < counts_.carries; ++i)
+      body.results[i] = to_result ? result(buffers, i) : at(buffers, second_[i]);
+    for (size_t i = counts_.carries; i < counts_.carries + counts_.xs; ++i)
+      body.arguments[i] = operand(buffers, i) + index * (operand_bytes_[i] / counts_.length);
+    for (size_t i = counts_.carries; i < body.results.size(); ++i)
+      body.results[i] = result(buffers, i) + index * (byte_size(node_.outputs[i]) / counts_.length);
+    body.run(arena(buffers, worker));
+    for (size_t i = 0; i < counts_.carries; ++i) body.arguments[i] = body.results[i];
+  }
+
+  const Counts counts_;
+  const bool reverse_;
   std::vector<Place> second_;
 };
 
@@ -159,7 +246,7 @@ class WhileKernel : public ControlKernel {
  public:
   WhileKernel(const KernelRequest& request, const CompileOptions& options)
       : ControlKernel(request, options),
-        carries_(static_cast<size_t>(node_.attributes.get<int64_t>("carries"))),
+        carries_(Counts(node_).carries),
         verdict_(spare(1)) {
     for (size_t i = 0; i < carries_; ++i) second_.push_back(spare(operand_bytes_[i]));
   }
@@ -192,6 +279,24 @@ class WhileKernel : public ControlKernel {
 }  // namespace
 
 bool is_control(const Node& node) { return !node.regions.empty(); }
+
+int threads_of_body(const Node& node, int threads) { return workers_of(node, threads) > 1 ? 1 : threads; }
+
+bool takes_any_layout(const Node& node, size_t operand) {
+  if (node.op->name != "scan") return false;
+  const Counts counts(node);
+  return operand >= counts.carries + counts.xs;
+}
+
+std::vector<int64_t> wanted_layouts(const Node& scan, int threads) {
+  const Graph& body = scan.regions[0];
+  const std::vector<Cluster> clusters = make_clusters(body);
+  const std::vector<Operands> operands = operands_of(body, clusters);
+  const Layouts layouts(body, clusters, operands, threads_of_body(scan, threads));
+  std::vector<int64_t> result;
+  for (const Port& input : body.inputs) result.push_back(layouts.of(input.value));
+  return result;
+}
 
 Claim claim_control(const Graph& graph, const Node& node) {
   for (const Value input : node.inputs)

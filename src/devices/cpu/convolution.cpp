@@ -7,6 +7,7 @@
 #include "devices/cpu/fusion.h"
 #include "devices/cpu/parts.h"
 #include "devices/cpu/post_ops.h"
+#include "devices/cpu/winograd.h"
 #include "ir/op.h"
 
 namespace temper::cpu {
@@ -83,12 +84,13 @@ dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionS
           shapes.dilations, shapes.low, shapes.high, attributes, true};
 }
 
-int64_t best_weight_layout(const Convolution& conv, int threads) {
+int64_t best_weight_layout(const Convolution& conv, int threads, bool may_fill) {
+  if (winograd_pays(conv)) return winograd_weight_layout();
   const TeamSize team(threads);
   const ConvolutionShapes shapes(conv);
   const auto description = forward_description(shapes, {}, user_scratchpad());
   if (!description) return kRowMajor;
-  return layout_of(description.weights_desc(), conv.w.rank()).value_or(kRowMajor);
+  return layout_of(description.weights_desc(), conv.w.rank(), may_fill).value_or(kRowMajor);
 }
 
 Descriptor weights_in_memory(const Convolution& conv, DType dtype, int64_t layout) {
@@ -211,6 +213,7 @@ std::unique_ptr<Kernel> make_convolution(const KernelRequest& request, bool dete
   const Node& node = request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])];
   const std::optional<Convolution> conv = convolution_of(request.graph, node);
   if (!conv) return nullptr;
+  if (auto kernel = make_winograd(request, *conv)) return kernel;
   const TeamSize team(request.threads);
   const std::string_view name = node.op->name;
   if (name == "conv_input_grad") return make_input_gradient(request, *conv, deterministic);

@@ -16,8 +16,9 @@ struct Convolution {
 // None if the node is no convolution that oneDNN could express.
 std::optional<Convolution> convolution_of(const Graph& graph, const Node& node);
 
-// The layout of the weights that the forward kernel likes best; kRowMajor if it is none that can be named.
-int64_t best_weight_layout(const Convolution& convolution, int threads);
+// The layout of the weights that the forward kernel likes best; kRowMajor if it is none that can be named, or
+// one that fills blocks with zeros and must not.
+int64_t best_weight_layout(const Convolution& convolution, int threads, bool may_fill);
 
 // The layout in which the kernel of the weights' gradient writes it in f32; as above.
 int64_t best_gradient_layout(const Convolution& convolution, int threads);

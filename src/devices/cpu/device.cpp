@@ -36,10 +36,10 @@ class CpuDevice : public Device {
   }
 
   Tensor allocate(const Type& type, int64_t layout) override try {
-    Tensor tensor(type);
-    tensor.storage()->device = this;
-    tensor.storage()->layout = layout;
-    return tensor;
+    const Tensor bytes(Type{DType::u8, {stored_bytes(type, layout)}});
+    bytes.storage()->device = this;
+    bytes.storage()->layout = layout;
+    return Tensor(type, bytes.storage());
   } catch (const std::bad_alloc&) {
     throw Error(ErrorKind::exhausted, concat("no memory for ", byte_size(type), " bytes: ", to_string(type)));
   }

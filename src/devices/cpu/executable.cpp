@@ -13,7 +13,7 @@ class CpuContext : public Context {
       : state(plan), arguments(arguments), results(results), arena_(Type{DType::u8, {plan.arena_bytes}}) {}
 
   void set_profiling(bool on) override { state.set_profiling(on); }
-  std::vector<LaunchProfile> profile() const override { return state.profile; }
+  std::vector<LaunchProfile> profile() const override { return state.profile(); }
   std::byte* arena() { return static_cast<std::byte*>(arena_.storage()->data); }
 
   PlanState state;
@@ -34,11 +34,7 @@ class CpuExecutable : public Executable {
   std::unique_ptr<Context> make_context() const override {
     return std::make_unique<CpuContext>(plan_, program_->inputs.size(), program_->outputs.size());
   }
-  std::vector<LaunchProfile> launches() const override {
-    std::vector<LaunchProfile> list;
-    for (const Launch& launch : plan_.launches) list.push_back(launch.about);
-    return list;
-  }
+  std::vector<LaunchProfile> launches() const override { return launches_of(plan_); }
 
   void run(Context& context, std::span<Tensor> arguments, std::span<Tensor> results) const override {
     auto& own = static_cast<CpuContext&>(context);

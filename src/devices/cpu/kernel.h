@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "devices/cpu/layout.h"
-#include "target/target.h"
+#include "runtime/device.h"
 
 namespace temper::cpu {
 
@@ -18,6 +18,9 @@ namespace temper::cpu {
 class KernelState {
  public:
   virtual ~KernelState() = default;
+  // Of launches inside: as a Context's.
+  virtual void set_profiling(bool) {}
+  virtual std::vector<LaunchProfile> profile() const { return {}; }
 };
 
 class Kernel {
@@ -29,6 +32,9 @@ class Kernel {
   virtual void run(void* const* buffers, KernelState* state) const = 0;
   virtual int64_t scratch_bytes() const { return 0; }
   virtual std::unique_ptr<KernelState> make_state() const { return nullptr; }
+  virtual std::string_view method() const { return {}; }  // for people, where there is a choice
+  // What a run consists of, if that is known: flops and bytes of all its rounds.
+  virtual std::vector<LaunchProfile> launches() const { return {}; }
 };
 
 // One launch to be. Everything it points to outlives the kernel's making, not the kernel.

@@ -48,6 +48,19 @@ Placement around_dot(const Graph& graph, const Cluster& cluster, const Operands&
   return placement;
 }
 
+// What a scan captures as it lies, the rest row-major.
+Placement around_control(const Graph& graph, const Node& node, const Operands& operands,
+                         const std::function<int64_t(Value)>& present) {
+  Placement placement = all_row_major(operands);
+  for (size_t i = 0; i < operands.inputs.size(); ++i) {
+    bool any = is_leaf(graph.node(operands.inputs[i]));
+    for (size_t k = 0; k < node.inputs.size(); ++k)
+      any = any && (node.inputs[k] != operands.inputs[i] || takes_any_layout(node, k));
+    if (any) placement.inputs[i] = present(operands.inputs[i]);
+  }
+  return placement;
+}
+
 Placement around_cluster(const Graph& graph, const Cluster& cluster, const Operands& operands,
                          const Layouts& layouts) {
   const int64_t chosen = cluster_layout(graph, cluster, operands, layouts);
@@ -71,7 +84,7 @@ LaunchKernel make_launch(const Graph& graph, const Cluster& cluster, const Opera
         options.threads};
   };
   if (is_control(root)) {
-    Placement placement = all_row_major(operands);
+    Placement placement = around_control(graph, root, operands, present);
     return {make_control(request(placement), options), std::move(placement)};
   }
   if (!is_contraction(root)) {

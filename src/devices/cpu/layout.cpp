@@ -56,6 +56,24 @@ int64_t channels_last(int rank) {
   return *encode(layout);
 }
 
+int64_t stored_bytes(const Type& type, int64_t id) {
+  if (is_permutation(id)) return byte_size(type);
+  const Layout layout = decode(id, type.shape.rank());
+  Ints sizes = type.shape.sizes();
+  if (layout.groups > 1) {
+    sizes[0] /= layout.groups;
+    sizes.insert(sizes.begin(), layout.groups);
+  }
+  Ints blocks(sizes.size(), 1);
+  for (int i = 0; i < layout.block_count; ++i) {
+    const auto& [axis, size] = layout.blocks[static_cast<size_t>(i)];
+    blocks[static_cast<size_t>(axis)] *= size;
+  }
+  int64_t elements = 1;
+  for (size_t i = 0; i < sizes.size(); ++i) elements *= (sizes[i] + blocks[i] - 1) / blocks[i] * blocks[i];
+  return elements * bit_width(type.dtype) / 8;
+}
+
 bool is_permutation(int64_t id) { return id >> kCountAt == 0; }
 
 Ints strides(const Shape& shape, int64_t id) {

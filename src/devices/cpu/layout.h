@@ -1,6 +1,6 @@
 #pragma once
-// How the elements of a Value lie in memory: an order of axes and inner blocks, always dense. The id of a
-// layout says all of it, so ids mean the same in every process.
+// How the elements of a Value lie in memory: an order of axes and inner blocks, dense but for the zeros that
+// fill the last block of an axis. The id of a layout says all of it, so ids mean the same in every process.
 #include <array>
 #include <optional>
 #include <string>
@@ -31,6 +31,8 @@ Layout decode(int64_t id, int rank);                  // rank of the Value
 std::optional<int64_t> encode(const Layout& layout);  // kRowMajor for row-major; none if it does not fit
 
 int64_t channels_last(int rank);  // [n, c, spatial...] stored as [n, spatial..., c]; kRowMajor below rank 3
+int64_t stored_bytes(const Type& type, int64_t id);  // filled blocks included
+
 bool is_permutation(int64_t id);  // no blocks, no groups: strides() says all
 
 // Element strides in logical order. Only for permutations.

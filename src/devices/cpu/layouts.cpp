@@ -70,13 +70,16 @@ class Chooser {
         operands_(operands),
         first_(first),
         threads_(threads),
+        readers_(users(graph)),
         classes_(first.back()) {}
 
   std::vector<int64_t> choose() {
     join_what_is_one_memory();
     join_maps();
-    for (const Cluster& cluster : clusters_)
+    for (const Cluster& cluster : clusters_) {
       vote_weights(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
+      vote_captured(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
+    }
     for (size_t i = 0; i < clusters_.size(); ++i) vote_activations(clusters_[i], operands_[i]);
     vote_products();
     join_permuted();
@@ -141,7 +144,33 @@ class Chooser {
     // Weights that the kernel casts it also moves, so the gradient decides.
     const bool casts = graph_.type(weights).dtype != convolution->dtype;
     classes_.vote(id(weights), casts ? best_gradient_layout(*convolution, threads_)
-                                     : best_weight_layout(*convolution, threads_));
+                                     : best_weight_layout(*convolution, threads_, only_weights(weights)));
+  }
+
+  // Whether nothing would meet the zeros that fill blocks: all who read it are forward convolutions.
+  bool only_weights(Value value) const {
+    const auto is_value = [&](const Port& port) { return port.value == value; };
+    if (std::any_of(graph_.outputs.begin(), graph_.outputs.end(), is_value)) return false;
+    const auto& readers = readers_[static_cast<size_t>(value.node)];
+    return std::all_of(readers.begin(), readers.end(), [&](int reader) {
+      const Node& node = graph_.nodes()[static_cast<size_t>(reader)];
+      bool only = true;
+      for (size_t i = 0; i < node.inputs.size(); ++i)
+        only = only && (node.inputs[i] != value || takes_any_layout(node, i) || is_forward_weight(node, i));
+      return only;
+    });
+  }
+  static bool is_forward_weight(const Node& node, size_t operand) {
+    return operand == 1 && (node.op->name == "conv2d" || node.op->name == "conv_general");
+  }
+
+  // What every round of a scan reads is stored as its body wants it.
+  void vote_captured(const Node& node) {
+    if (node.op->name != "scan") return;
+    const std::vector<int64_t> wanted = wanted_layouts(node, threads_);
+    for (size_t i = 0; i < wanted.size(); ++i)
+      if (takes_any_layout(node, i) && is_leaf(graph_.node(node.inputs[i])) && only_weights(node.inputs[i]))
+        classes_.vote(id(node.inputs[i]), wanted[i]);
   }
 
   void vote_activations(const Cluster& cluster, const Operands& operands) {
@@ -160,13 +189,12 @@ class Chooser {
 
   // A product that is only read through transposes is stored as their result wants it: row-major.
   void vote_products() {
-    const auto readers = users(graph_);
     for (size_t i = 0; i < clusters_.size(); ++i) {
       if (graph_.nodes()[static_cast<size_t>(clusters_[i].nodes[0])].op->name != "dot_general") continue;
       const Value result = operands_[i].outputs[0];
       int64_t layout = kRowMajor;
       const auto follow = [&](const auto& self, Value value) -> void {
-        const auto& all = readers[static_cast<size_t>(value.node)];
+        const auto& all = readers_[static_cast<size_t>(value.node)];
         if (all.size() != 1) return;
         const Node& reader = graph_.nodes()[static_cast<size_t>(all[0])];
         if (reader.op->name != "transpose" || !is_alias(graph_, reader)) return;
@@ -188,6 +216,7 @@ class Chooser {
   std::span<const Operands> operands_;
   const std::vector<int>& first_;
   int threads_;
+  const std::vector<std::vector<int>> readers_;
   Classes classes_;
 };
 

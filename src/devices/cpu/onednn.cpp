@@ -82,10 +82,11 @@ Descriptor descriptor(DType dtype, const Shape& shape, int64_t layout) {
   return descriptor_of(*type, shape, layout);
 }
 
-std::optional<int64_t> layout_of(const Descriptor& given, int rank) {
+std::optional<int64_t> layout_of(const Descriptor& given, int rank, bool may_fill) {
   const int axes = given.get_ndims();
   if (given.get_format_kind() != memory::format_kind::blocked || axes > Layout::kMaxRank) return std::nullopt;
-  if (given.get_padded_dims() != given.get_dims() || given.get_submemory_offset() != 0) return std::nullopt;
+  if (!may_fill && given.get_padded_dims() != given.get_dims()) return std::nullopt;
+  if (given.get_submemory_offset() != 0) return std::nullopt;
   const memory::dims dims = given.get_dims(), steps = given.get_strides(), inner = given.get_inner_blks(),
                      inner_axes = given.get_inner_idxs();
   if (given.get_inner_nblks() > Layout::kMaxBlocks) return std::nullopt;

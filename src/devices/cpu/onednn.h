@@ -15,8 +15,9 @@ bool has_bf16_kernels();  // for convolutions and matmul, on this processor
 
 // Of a Value in a layout. A grouped layout splits axis 0: [groups, size / groups, ...].
 Descriptor descriptor(DType dtype, const Shape& shape, int64_t layout);
-// The layout that a descriptor of a Value of rank `rank` means; none if it pads or cannot be named.
-std::optional<int64_t> layout_of(const Descriptor& descriptor, int rank);
+// The layout that a descriptor of a Value of rank `rank` means; none if it cannot be named, or fills blocks
+// with zeros and must not.
+std::optional<int64_t> layout_of(const Descriptor& descriptor, int rank, bool may_fill = false);
 
 // How oneDNN sees the weights of a grouped convolution that lie row-major.
 Descriptor split_groups(const Descriptor& row_major, int64_t groups);

@@ -104,14 +104,14 @@ class Planner {
 
   int add_constant(const Node& node, int64_t layout) {
     const Tensor& source = node.attributes.get<Tensor>("value");
-    Tensor& laid_out = plan_.constants.emplace_back(source.type());
+    Tensor& laid_out = plan_.constants.emplace_back(Type{DType::u8, {stored_bytes(source.type(), layout)}});
     move_layout(source.type(), source.data(), kRowMajor, laid_out.mutable_data(), layout);
     return add_buffer(Buffer::constant, static_cast<int>(plan_.constants.size()) - 1, source.bytes());
   }
 
   int add_reorder(Value value, int from, int64_t from_layout, int64_t to_layout, int to = -1) {
     const Type& type = graph_.type(value);
-    if (to < 0) to = add_buffer(Buffer::arena, 0, byte_size(type));
+    if (to < 0) to = add_buffer(Buffer::arena, 0, stored_bytes(type, to_layout));
     const TeamSize team(options_.threads);
     const bool copies = same_memory(type.shape, from_layout, to_layout);
     Launch launch{.kernel = make_reorder(type, from_layout, to_layout), .buffers = {from, to}, .inputs = 1};
@@ -132,6 +132,8 @@ class Planner {
         make_launch(graph_, cluster, operands, layouts_, [&](Value v) { return present(v); }, options_);
     Launch launch{.kernel = std::move(made.kernel), .inputs = static_cast<int>(operands.inputs.size())};
     launch.about = {.name = name_of(cluster.nodes.back()), .kind = cluster.kind};
+    if (const std::string_view method = launch.kernel->method(); !method.empty())
+      launch.about.kind += concat(" (", method, ")");
     for (const int node : cluster.nodes)
       launch.about.flops += flops(graph_, graph_.nodes()[static_cast<size_t>(node)]);
     for (size_t i = 0; i < operands.inputs.size(); ++i) {

@@ -35,14 +35,17 @@ Signature signature(const Graph& graph, const Layouts& layouts);
 
 Plan make_plan(const Graph& graph, const Signature& signature, const CompileOptions& options);
 
+// In order; those of a scan's body in place of the scan.
+std::vector<LaunchProfile> launches_of(const Plan& plan);
+
 // The mutable part of running a plan. Addresses are looked up anew in each run; nothing is allocated.
 class PlanState {
  public:
   explicit PlanState(const Plan& plan);  // plan must outlive it
   void run(void* const* arguments, void* const* results, std::byte* arena);
 
-  std::vector<LaunchProfile> profile;  // measures while it is not empty
   void set_profiling(bool on);
+  std::vector<LaunchProfile> profile() const;  // as launches_of()
 
  private:
   struct Patch {
@@ -55,6 +58,7 @@ class PlanState {
   std::vector<Patch> from_outside_;  // slots that hold arguments and results
   std::vector<Patch> from_arena_;
   std::vector<std::unique_ptr<KernelState>> states_;
+  std::vector<LaunchProfile> measured_;  // measures while it is not empty
   std::byte* arena_ = nullptr;
 };
 

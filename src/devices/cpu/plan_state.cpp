@@ -21,10 +21,33 @@ PlanState::PlanState(const Plan& plan) : plan_(plan) {
   }
 }
 
+std::vector<LaunchProfile> launches_of(const Plan& plan) {
+  std::vector<LaunchProfile> list;
+  for (const Launch& launch : plan.launches) {
+    std::vector<LaunchProfile> inside = launch.kernel->launches();
+    if (inside.empty()) inside.push_back(launch.about);
+    list.insert(list.end(), inside.begin(), inside.end());
+  }
+  return list;
+}
+
 void PlanState::set_profiling(bool on) {
-  profile.clear();
+  measured_.clear();
+  for (const auto& state : states_)
+    if (state) state->set_profiling(on);
   if (!on) return;
-  for (const Launch& launch : plan_.launches) profile.push_back(launch.about);
+  for (const Launch& launch : plan_.launches) measured_.push_back(launch.about);
+}
+
+std::vector<LaunchProfile> PlanState::profile() const {
+  std::vector<LaunchProfile> list;
+  for (size_t i = 0; i < measured_.size(); ++i) {
+    std::vector<LaunchProfile> inside;
+    if (states_[i]) inside = states_[i]->profile();
+    if (inside.empty()) inside.push_back(measured_[i]);
+    list.insert(list.end(), inside.begin(), inside.end());
+  }
+  return list;
 }
 
 void PlanState::run(void* const* arguments, void* const* results, std::byte* arena) {
@@ -39,13 +62,13 @@ void PlanState::run(void* const* arguments, void* const* results, std::byte* are
   }
   for (size_t i = 0; i < plan_.launches.size(); ++i) {
     void* const* buffers = slots_.data() + first_slot_[i];
-    if (profile.empty()) {
+    if (measured_.empty()) {
       plan_.launches[i].kernel->run(buffers, states_[i].get());
     } else {
       const auto start = std::chrono::steady_clock::now();
       plan_.launches[i].kernel->run(buffers, states_[i].get());
-      profile[i].seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      ++profile[i].runs;
+      measured_[i].seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      ++measured_[i].runs;
     }
   }
 }

@@ -111,7 +111,7 @@ std::unique_ptr<Kernel> make_onednn_reorder(const Type& type, int64_t from, int6
 
 std::unique_ptr<Kernel> make_reorder(const Type& type, int64_t from, int64_t to) {
   if (type.shape.elements() == 0 || same_memory(type.shape, from, to))
-    return std::make_unique<CopyKernel>(byte_size(type));
+    return std::make_unique<CopyKernel>(stored_bytes(type, from));
   TEMPER_CHECK(!is_packed(type.dtype), "reorder of ", to_string(type));
   if (auto kernel = make_onednn_reorder(type, from, to)) return kernel;
   Walk walk = walk_of(type.shape, from, to);
@@ -130,7 +130,7 @@ std::unique_ptr<Kernel> make_reorder(const Type& type, int64_t from, int64_t to)
 void move_layout(const Type& type, const void* from, int64_t from_layout, void* to, int64_t to_layout) {
   if (same_memory(type.shape, from_layout, to_layout)) {  // often within a step, where nothing is allocated
     void* const buffers[] = {const_cast<void*>(from), to};
-    return CopyKernel(byte_size(type)).run(buffers, nullptr);
+    return CopyKernel(stored_bytes(type, from_layout)).run(buffers, nullptr);
   }
   const std::unique_ptr<Kernel> kernel = make_reorder(type, from_layout, to_layout);
   const Tensor scratch(Type{DType::u8, {kernel->scratch_bytes()}});

@@ -1,7 +1,6 @@
 #include <deque>
 #include <map>
 
-#include "formats/batch.h"
 #include "formats/onnx/call.h"
 #include "formats/onnx/onnx.h"
 #include "formats/onnx/order.h"

@@ -1,10 +1,11 @@
-#include "formats/batch.h"
+// Whether a graph treats the samples of a batch alone.
 
 #include <algorithm>
 #include <map>
 
 #include "base/text.h"
 #include "ir/op.h"
+#include "passes/passes.h"
 
 namespace temper {
 
@@ -67,6 +68,9 @@ bool batch_first(const View& v) {
     if (v.in[i] >= 0) return false;
   return v.in[0] == 0;
 }
+bool rows(const View& v) {
+  return std::all_of(v.in.begin(), v.in.end(), [](int axis) { return axis <= 0; });
+}
 bool gathers_whole(const View& v) {
   if (v.in[0] < 0) return true;
   return v.in[1] < 0 && v.at("slice_sizes", v.in[0]) == -1 && !v.names("start_index_map", v.in[0]);
@@ -104,6 +108,7 @@ const std::map<std::string_view, Rule> kRules{
     {"gather", gathers_whole},
     {"embedding", table_alone},
     {"resize", keeps_size},
+    {"cross_entropy", rows},
     {"gelu", always},
     {"erf", always},
     {"dropout_infer", always},

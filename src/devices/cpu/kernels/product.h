@@ -1,0 +1,23 @@
+#pragma once
+// Small products in registers.
+#include <cstdint>
+
+namespace temper::cpu {
+
+// Columns of b that lie together: b is [panels][depth][panel], the last panel perhaps in part unused.
+int64_t product_panel();
+
+// c[i, j] (+)= sum over k < depth of a[i, k] b[k, j], f32, for one panel of `columns` <= product_panel()
+// columns, a multiple of 16. Steps in elements. The order of the sum is that of k.
+struct PanelProduct {
+  const float* a;
+  int64_t a_row, a_depth;
+  const float* b;
+  float* c;
+  int64_t c_row;
+  int64_t rows, columns, depth;
+  bool adds = false;  // to what c holds
+};
+void multiply(const PanelProduct& product);
+
+}  // namespace temper::cpu
