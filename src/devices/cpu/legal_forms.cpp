@@ -80,7 +80,7 @@ Graph scale_results(const Graph& graph) {
     for (const double factor : factors) result = ops::mul(b, result, factor);
     return std::vector{result};
   };
-  return eliminate_dead(rewrite(graph, move));
+  return eliminate_dead(rewrite(graph, move, false));
 }
 
 Graph compare_results(const Graph& graph) {

@@ -95,6 +95,26 @@ TEST(Control, RoundsAloneGiveTheSameBitsOnAnyTeamAndReadWeightsAsTheyLie) {
   EXPECT_EQ(convolutions, 2);
 }
 
+// The passes on the way to launches ask about nodes by their place: in a body, by their place in the body.
+TEST(Control, BodiesAreGraphsOfTheirOwn) {
+  Graph body;
+  {
+    Builder b(body);
+    const Value x = b.input("x", {DType::f32, {4, 8}}), w = b.input("w", {DType::f32, {8, 8}}),
+                scale = b.input("scale", {DType::f32, {8}});
+    const Value norm = ops::rms_norm(b, ops::mul(b, x, 3), scale, 1, 1e-5);  // no kernel: it decomposes
+    b.output("y", ops::matmul(b, ops::mul(b, norm, 0.25), w));               // scaled after the product
+  }
+  Graph graph;
+  Builder b(graph);
+  const Value xs = b.input("xs", {DType::f32, {6, 4, 8}}), w = b.input("w", {DType::f32, {8, 8}}),
+              scale = b.input("scale", {DType::f32, {8}});
+  b.output("y", ops::scan(b, body, {}, {xs}, {w, scale}, 6)[0]);
+  std::vector<Tensor> inputs;
+  for (const Port& port : graph.inputs) inputs.push_back(filled(graph.type(port.value), inputs.size() + 1));
+  expect_close(run(graph, inputs, {.threads = 2}), interpret(graph, inputs), 1e-5);
+}
+
 TEST(Control, ProfilesWhatABodyDoes) {
   Graph body;
   {
