@@ -89,9 +89,8 @@ Graph specialise_in_parts(const Graph& graph, const SymbolSizes& sizes, const Ca
   if (part == size) return whole();
 
   // What no sample reaches is computed once, before.
-  Split split = split_frozen(graph, [&](const std::string& name) {
-    return counts(graph.type(graph.find_input(name)), symbol);
-  });
+  Split split = split_frozen(
+      graph, [&](const std::string& name) { return counts(graph.type(graph.find_input(name)), symbol); });
   of_part[symbol] = part;
   Graph body = std::move(split.suffix);
   std::stable_partition(body.inputs.begin(), body.inputs.end(),

@@ -13,8 +13,7 @@ Graph simplify(const Graph& graph) { return eliminate_dead(merge_common(fold(gra
 // Regions first, each as a graph of its own: not all passes look inside.
 Graph legal_form(const Target& target, const TargetFacts& facts, Graph graph) {
   for (int i = 0; i < graph.size(); ++i)
-    for (Graph& region : graph.node({i, 0}).regions)
-      region = legal_form(target, facts, std::move(region));
+    for (Graph& region : graph.node({i, 0}).regions) region = legal_form(target, facts, std::move(region));
   const auto keep = [&](const Graph& whole, const Node& node) {
     return target.claim(facts, whole, node).kind != Claim::decompose;
   };

@@ -191,9 +191,7 @@ class CondKernel : public ControlKernel {
 class ScanKernel : public ControlKernel {
  public:
   ScanKernel(const KernelRequest& request, const CompileOptions& options)
-      : ControlKernel(request, options),
-        counts_(node_),
-        reverse_(node_.attributes.get<bool>("reverse")) {
+      : ControlKernel(request, options), counts_(node_), reverse_(node_.attributes.get<bool>("reverse")) {
     for (size_t i = 0; i < counts_.carries; ++i) second_.push_back(spare(operand_bytes_[i]));
   }
 
@@ -245,9 +243,7 @@ class ScanKernel : public ControlKernel {
 class WhileKernel : public ControlKernel {
  public:
   WhileKernel(const KernelRequest& request, const CompileOptions& options)
-      : ControlKernel(request, options),
-        carries_(Counts(node_).carries),
-        verdict_(spare(1)) {
+      : ControlKernel(request, options), carries_(Counts(node_).carries), verdict_(spare(1)) {
     for (size_t i = 0; i < carries_; ++i) second_.push_back(spare(operand_bytes_[i]));
   }
 

@@ -49,7 +49,8 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
   program.outputs = seen.outputs;
   const Plan plan = make_plan(graph, seen, program.options);
   program.memory.temporaries = plan.arena_bytes;
-  for (const Argument& input : seen.inputs) program.memory.arguments += stored_bytes(input.type, input.layout);
+  for (const Argument& input : seen.inputs)
+    program.memory.arguments += stored_bytes(input.type, input.layout);
   for (const Argument& output : seen.outputs) program.memory.outputs += byte_size(output.type);
   if (options.memory_limit > 0 && plan.arena_bytes > options.memory_limit)
     throw Error(ErrorKind::exhausted,

@@ -59,10 +59,11 @@ struct Tiling {
 
 // The addresses of a square of a picture; `outside` for places beyond its edges.
 template <int64_t Size>
-std::array<const float*, static_cast<size_t>(Size* Size)> square(const float* pictures, const Picture& picture,
-                                                                  int64_t number, int64_t row, int64_t column,
-                                                                  const float* outside) {
-  std::array<const float*, static_cast<size_t>(Size* Size)> places;
+std::array<const float*, static_cast<size_t>(Size* Size)> square(const float* pictures,
+                                                                 const Picture& picture, int64_t number,
+                                                                 int64_t row, int64_t column,
+                                                                 const float* outside) {
+  std::array<const float*, static_cast<size_t>(Size * Size)> places;
   const float* first = pictures + number * picture.elements();
   for (int64_t i = 0; i < Size; ++i)
     for (int64_t j = 0; j < Size; ++j) {
@@ -110,9 +111,8 @@ class WinogradKernel : public Kernel {
     const int64_t channels = tiling_.in.channels;
     parallel_tasks(count, count * channels * kPlanes, [&](int64_t i) {
       const Tiling::At at = tiling_.at(first + i);
-      const auto places =
-          square<kWinogradPatch>(x, tiling_.in, at.picture, at.row - tiling_.low_row,
-                                 at.column - tiling_.low_column, zeros_.data());
+      const auto places = square<kWinogradPatch>(x, tiling_.in, at.picture, at.row - tiling_.low_row,
+                                                 at.column - tiling_.low_column, zeros_.data());
       winograd_transforms().patch(places.data(), channels,
                                   {patches + i * channels, patch_plane_, channels, 0});
     });
@@ -229,12 +229,11 @@ class WinogradConvolution : public WinogradKernel {
       const auto& [operand, low, high] = posts_[i];
       posts[i] = {operand < 0 ? nullptr : static_cast<const float*>(buffers[operand]), low, high};
     }
-    WinogradResult result{
-        .y = static_cast<float*>(buffers[slots_.y]),
-        .offsets = {},
-        .bias = slots_.bias < 0 ? nullptr : static_cast<const float*>(buffers[slots_.bias]),
-        .posts = posts.data(),
-        .post_count = static_cast<int64_t>(posts_.size())};
+    WinogradResult result{.y = static_cast<float*>(buffers[slots_.y]),
+                          .offsets = {},
+                          .bias = slots_.bias < 0 ? nullptr : static_cast<const float*>(buffers[slots_.bias]),
+                          .posts = posts.data(),
+                          .post_count = static_cast<int64_t>(posts_.size())};
     parallel_tasks(count, count * out.channels * kPlanes, [&, result](int64_t i) {
       const Tiling::At at = tiling_.at(first + i);
       WinogradResult here = result;
@@ -376,14 +375,13 @@ int64_t winograd_weight_layout() {
 bool winograd_pays(const Convolution& conv) {
   const bool fits = conv.dtype == DType::f32 && conv.gradient == DType::f32 && conv.x.rank() == 4 &&
                     conv.groups == 1 && conv.w.size(2) == 3 && conv.w.size(3) == 3 &&
-                    conv.strides == Ints{1, 1} && conv.dilations == Ints{1, 1} &&
-                    conv.w.size(0) % 16 == 0 && conv.w.size(1) % 16 == 0 &&
-                    std::max(conv.low[0], conv.low[1]) <= 2;
+                    conv.strides == Ints{1, 1} && conv.dilations == Ints{1, 1} && conv.w.size(0) % 16 == 0 &&
+                    conv.w.size(1) % 16 == 0 && std::max(conv.low[0], conv.low[1]) <= 2;
   if (!fits) return false;
   const auto out = static_cast<double>(conv.w.size(0)), in = static_cast<double>(conv.w.size(1));
   const auto places = static_cast<double>(conv.x.size(0) * conv.y.size(2) * conv.y.size(3));
-  const auto tiles = static_cast<double>(
-      conv.x.size(0) * divided_up(conv.y.size(2), kTile) * divided_up(conv.y.size(3), kTile));
+  const auto tiles = static_cast<double>(conv.x.size(0) * divided_up(conv.y.size(2), kTile) *
+                                         divided_up(conv.y.size(3), kTile));
   // In operations of a product at full speed: a number that goes through a cache costs about 32 of them.
   const double direct = 2 * kTaps * places * in * out;
   const double products = 1.2 * 2 * kPlanes * tiles * in * out;

@@ -95,8 +95,8 @@ struct Gradient {  // the transpose of Weights
     const V s = hn::Add(x[step], x[2 * step]), d = hn::Sub(x[step], x[2 * step]);
     const V t = hn::Add(x[3 * step], x[4 * step]), e = hn::Sub(x[3 * step], x[4 * step]);
     const V last = x[5 * step];
-    y[0] = hn::MulAdd(number(1 / kOfZero), x[0],
-                      hn::MulAdd(number(1 / kOfP), s, hn::Mul(number(1 / kOfQ), t)));
+    y[0] =
+        hn::MulAdd(number(1 / kOfZero), x[0], hn::MulAdd(number(1 / kOfP), s, hn::Mul(number(1 / kOfQ), t)));
     y[step] = hn::MulAdd(number(P / kOfP), d, hn::Mul(number(Q / kOfQ), e));
     y[2 * step] = hn::MulAdd(number(PP / kOfP), s, hn::MulAdd(number(QQ / kOfQ), t, last));
   }

@@ -87,7 +87,8 @@ TEST(Control, RoundsAloneGiveTheSameBitsOnAnyTeamAndReadWeightsAsTheyLie) {
   const auto executable = load(graph, {.threads = 2});
   EXPECT_NE(executable->program().inputs[1].layout, 0);
   int convolutions = 0;
-  const std::vector<int64_t> slices{2 * byte_size({DType::f32, {7, 16, 9, 9}}), 2 * byte_size({DType::f32, {7, 32, 9, 9}})};
+  const std::vector<int64_t> slices{2 * byte_size({DType::f32, {7, 16, 9, 9}}),
+                                    2 * byte_size({DType::f32, {7, 32, 9, 9}})};
   for (const LaunchProfile& launch : executable->launches()) {
     convolutions += launch.kind.starts_with("conv2d");
     if (launch.kind == "reorder") EXPECT_THAT(slices, testing::Contains(launch.bytes));  // no weights

@@ -40,17 +40,24 @@ Graph network(const Case& c) {
 class Reference {
  public:
   Reference(const Case& c, const std::vector<Tensor>& inputs)
-      : c_(c), y_(result_shape(c)), x(to_doubles(inputs[0])), w(to_doubles(inputs[1])), dy(to_doubles(inputs[2])) {}
+      : c_(c),
+        y_(result_shape(c)),
+        x(to_doubles(inputs[0])),
+        w(to_doubles(inputs[1])),
+        dy(to_doubles(inputs[2])) {}
 
   double y(int64_t n, int64_t o, int64_t i, int64_t j) const {
     double sum = 0;
-    for (int64_t k = 0; k < c_.in; ++k) each_tap([&](int64_t r, int64_t s) { sum += weight(o, k, r, s) * input(n, k, i + r, j + s); });
+    for (int64_t k = 0; k < c_.in; ++k)
+      each_tap([&](int64_t r, int64_t s) { sum += weight(o, k, r, s) * input(n, k, i + r, j + s); });
     return sum;
   }
   double dx(int64_t n, int64_t k, int64_t i, int64_t j) const {
     double sum = 0;
     for (int64_t o = 0; o < c_.out; ++o)
-      each_tap([&](int64_t r, int64_t s) { sum += weight(o, k, r, s) * seed(n, o, i + c_.low[0] - r, j + c_.low[1] - s); });
+      each_tap([&](int64_t r, int64_t s) {
+        sum += weight(o, k, r, s) * seed(n, o, i + c_.low[0] - r, j + c_.low[1] - s);
+      });
     return sum;
   }
   double dw(int64_t o, int64_t k, int64_t r, int64_t s) const {
@@ -67,14 +74,17 @@ class Reference {
     for (int64_t r = 0; r < 3; ++r)
       for (int64_t s = 0; s < 3; ++s) body(r, s);
   }
-  static double at(const std::vector<double>& values, const Shape& shape, int64_t a, int64_t b, int64_t c, int64_t d) {
+  static double at(const std::vector<double>& values, const Shape& shape, int64_t a, int64_t b, int64_t c,
+                   int64_t d) {
     if (c < 0 || d < 0 || c >= shape.size(2) || d >= shape.size(3)) return 0;
     return values[static_cast<size_t>(((a * shape.size(1) + b) * shape.size(2) + c) * shape.size(3) + d)];
   }
   double input(int64_t n, int64_t k, int64_t i, int64_t j) const {
     return at(x, {c_.batch, c_.in, c_.rows, c_.columns}, n, k, i - c_.low[0], j - c_.low[1]);
   }
-  double weight(int64_t o, int64_t k, int64_t r, int64_t s) const { return at(w, {c_.out, c_.in, 3, 3}, o, k, r, s); }
+  double weight(int64_t o, int64_t k, int64_t r, int64_t s) const {
+    return at(w, {c_.out, c_.in, 3, 3}, o, k, r, s);
+  }
   double seed(int64_t n, int64_t o, int64_t i, int64_t j) const { return at(dy, y_, n, o, i, j); }
 
   const Case& c_;
@@ -119,18 +129,18 @@ TEST_P(WinogradTest, GivesTheSumsOfTheDefinitionForAnyTeam) {
   const std::vector<double> w = to_doubles(inputs[1]);
   expect_elements(found[2], 2000, deep(static_cast<double>(c.batch * c.rows * c.columns)),
                   [&](int64_t o, int64_t k, int64_t r, int64_t s) {
-                    return w[static_cast<size_t>(((o * c.in + k) * 3 + r) * 3 + s)] - reference.dw(o, k, r, s);
+                    return w[static_cast<size_t>(((o * c.in + k) * 3 + r) * 3 + s)] -
+                           reference.dw(o, k, r, s);
                   });
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, WinogradTest,
-    testing::Values(Case{"whole tiles", 2, 64, 64, 16, 16, {1, 1}, {1, 1}},
-                    Case{"tiles over the edge", 3, 64, 80, 14, 15, {1, 1}, {1, 1}},
-                    Case{"several blocks", 9, 64, 112, 33, 30, {1, 1}, {1, 1}},
-                    Case{"no padding", 4, 96, 64, 19, 18, {0, 0}, {0, 0}},
-                    Case{"padding of one side", 4, 64, 64, 17, 20, {2, 0}, {0, 1}},
-                    Case{"many channels", 20, 256, 128, 7, 7, {1, 1}, {1, 1}}));
+INSTANTIATE_TEST_SUITE_P(Shapes, WinogradTest,
+                         testing::Values(Case{"whole tiles", 2, 64, 64, 16, 16, {1, 1}, {1, 1}},
+                                         Case{"tiles over the edge", 3, 64, 80, 14, 15, {1, 1}, {1, 1}},
+                                         Case{"several blocks", 9, 64, 112, 33, 30, {1, 1}, {1, 1}},
+                                         Case{"no padding", 4, 96, 64, 19, 18, {0, 0}, {0, 0}},
+                                         Case{"padding of one side", 4, 64, 64, 17, 20, {2, 0}, {0, 1}},
+                                         Case{"many channels", 20, 256, 128, 7, 7, {1, 1}, {1, 1}}));
 
 TEST(Winograd, AddsABiasAndWhatFollows) {
   const Case c{"", 2, 64, 64, 16, 18, {1, 1}, {1, 1}};
@@ -138,7 +148,8 @@ TEST(Winograd, AddsABiasAndWhatFollows) {
     Graph graph;
     Builder b(graph);
     const Value x = b.input("x", {DType::f32, {c.batch, c.in, c.rows, c.columns}}),
-                w = b.input("w", {DType::f32, {c.out, c.in, 3, 3}}), bias = b.input("bias", {DType::f32, {c.out}}),
+                w = b.input("w", {DType::f32, {c.out, c.in, 3, 3}}),
+                bias = b.input("bias", {DType::f32, {c.out}}),
                 z = b.input("z", {DType::f32, result_shape(c)});
     const Value y = ops::conv2d(b, x, w, follows ? bias : Value{}, {.low = c.low, .high = c.high});
     b.output("y", follows ? ops::min(b, ops::max(b, ops::add(b, y, z), 0), 6) : y);
@@ -159,8 +170,14 @@ TEST(Winograd, AddsABiasAndWhatFollows) {
 }
 
 TEST(Winograd, LeavesAloneWhatItDoesNotPayFor) {
-  const cpu::Convolution wide{.dtype = DType::f32, .x = {32, 64, 56, 56}, .w = {64, 64, 3, 3}, .y = {32, 64, 56, 56},
-                              .strides = {1, 1}, .low = {1, 1}, .high = {1, 1}, .dilations = {1, 1}};
+  const cpu::Convolution wide{.dtype = DType::f32,
+                              .x = {32, 64, 56, 56},
+                              .w = {64, 64, 3, 3},
+                              .y = {32, 64, 56, 56},
+                              .strides = {1, 1},
+                              .low = {1, 1},
+                              .high = {1, 1},
+                              .dilations = {1, 1}};
   EXPECT_TRUE(cpu::winograd_pays(wide));
   const auto refused = [&](auto change) {
     cpu::Convolution other = wide;
@@ -173,7 +190,8 @@ TEST(Winograd, LeavesAloneWhatItDoesNotPayFor) {
   EXPECT_TRUE(refused([](auto& c) { c.w = {64, 64, 5, 5}; }));
   EXPECT_TRUE(refused([](auto& c) { c.w = {64, 3, 3, 3}, c.x = {32, 3, 56, 56}; }));
   EXPECT_TRUE(refused([](auto& c) { c.groups = 4; }));
-  EXPECT_TRUE(refused([](auto& c) { c.x = {1, 64, 7, 7}, c.y = {1, 64, 7, 7}; })) << "few tiles for the weights";
+  EXPECT_TRUE(refused([](auto& c) { c.x = {1, 64, 7, 7}, c.y = {1, 64, 7, 7}; }))
+      << "few tiles for the weights";
 }
 
 }  // namespace
