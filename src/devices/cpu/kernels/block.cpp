@@ -184,7 +184,7 @@ BlockFunction boolean_function(TapeOp op) {
   }
 }
 
-BlockFunction f32_function(TapeOp op) {
+BlockFunction f32_function(TapeOp op, int uniform) {
   switch (op) {
     case TapeOp::rem:
       return binary<float, float, Rem>;
@@ -193,7 +193,7 @@ BlockFunction f32_function(TapeOp op) {
     case TapeOp::is_finite:
       return unary<float, uint8_t, IsFinite>;
     default:
-      return simd_f32(op);
+      return simd_f32(op, uniform);
   }
 }
 
@@ -329,11 +329,11 @@ BlockFunction bitcast_function(DType from, DType to) {
 
 }  // namespace
 
-BlockFunction block_function(TapeOp op, DType type, DType result) {
+BlockFunction block_function(TapeOp op, DType type, DType result, int uniform) {
   if (op == TapeOp::convert) return convert_function(type, result);
   if (op == TapeOp::bitcast) return bitcast_function(type, result);
   const DType of = cell(type);
-  if (of == DType::f32) return f32_function(op);
+  if (of == DType::f32) return f32_function(op, uniform);
   if (op == TapeOp::select) {
     const int64_t bytes = cell_size(of);
     return bytes == 1   ? select<uint8_t>

@@ -17,7 +17,8 @@ constexpr int64_t cell_size(DType dtype) {  // bytes
 }
 
 // Over cells; a result in f16 or bf16 is not rounded except by convert. Null if there is no such instruction.
-BlockFunction block_function(TapeOp op, DType type, DType result);
+// uniform: bit k says that operand k is one number all over the block.
+BlockFunction block_function(TapeOp op, DType type, DType result, int uniform = 0);
 
 // From memory to cells and back: widen, round, or copy. Only `a` and `out` are used.
 BlockFunction load_function(DType dtype);
@@ -43,8 +44,8 @@ struct Fold {
 Fold fold_function(ReduceKind kind, DType dtype);
 
 // Parts of the above that are compiled for several instruction sets; f32 cells.
-BlockFunction simd_f32(TapeOp op);     // null if there is none
-BlockFunction simd_load(DType dtype);  // f16, bf16
+BlockFunction simd_f32(TapeOp op, int uniform = 0);  // null if there is none
+BlockFunction simd_load(DType dtype);                // f16, bf16
 BlockFunction simd_store(DType dtype);
 struct SimdFolds {
   double (*sum)(const float* x, int64_t n);

@@ -58,6 +58,14 @@ void load_numbers(const TapeSource& source, int64_t offset, const Steps& s, void
   });
 }
 
+// One number for the whole space.
+bool is_uniform(const BoundTape& bound, const Tape& tape, int value) {
+  if (value < 0 || static_cast<size_t>(value) >= tape.sources.size()) return false;
+  const auto at = static_cast<size_t>(value);
+  if (tape.sources[at].kind != TapeSource::tensor) return tape.sources[at].kind == TapeSource::scalar;
+  return std::ranges::all_of(bound.plan.sources[at].strides, [](int64_t stride) { return stride == 0; });
+}
+
 int64_t storage_size(DType dtype) { return bit_width(dtype) / 8; }
 
 }  // namespace
@@ -68,7 +76,10 @@ BoundTape bind(Tape tape, std::span<const Placed> inputs, std::span<const Placed
   bound.last_read.assign(tape.sources.size() + tape.code.size(), 0);
   for (size_t i = 0; i < tape.code.size(); ++i) {
     const TapeInstruction& in = tape.code[i];
-    const BlockFunction function = block_function(in.op, in.type, in.result);
+    int uniform = 0;
+    for (size_t k = 0; k < in.operands.size(); ++k)
+      uniform |= is_uniform(bound, tape, in.operands[k]) ? 1 << k : 0;
+    const BlockFunction function = block_function(in.op, in.type, in.result, uniform);
     TEMPER_CHECK(function, "tape over ", to_string(in.type));
     bound.steps.push_back({function, in.operands[0], in.operands[1], in.operands[2]});
     for (int operand : in.operands)
@@ -124,6 +135,39 @@ bool BlockRun::may_write_directly(size_t result) const {
   return true;
 }
 
+bool BlockRun::is_dense(size_t i, const TapeBlock& block) const {
+  const PlanOperand& operand = bound_.plan.sources[i];
+  const size_t outer = operand.strides.size() - 2;
+  return operand.strides[outer + 1] == 1 && (block.rows == 1 || operand.strides[outer] == block.columns);
+}
+
+const std::byte* BlockRun::address(size_t i, const TapeBlock& block) const {
+  const TapeSource& source = bound_.tape.sources[i];
+  return static_cast<const std::byte*>(inputs_[source.input]) +
+         block.offset(bound_.plan.sources[i]) * storage_size(source.dtype);
+}
+
+// The processor's own prefetching ends at the page, and a block is one.
+void BlockRun::look_ahead(const TapeBlock& next) {
+  aheads_ = 0;
+  for (size_t i = 0; i < bound_.tape.sources.size(); ++i) {
+    const TapeSource& source = bound_.tape.sources[i];
+    if (source.kind != TapeSource::tensor || !is_dense(i, next)) continue;
+    const std::byte* at = address(i, next);
+    ahead_[aheads_++] = {at, at + next.count() * storage_size(source.dtype)};
+  }
+}
+
+void BlockRun::fetch(int64_t lines) {
+  constexpr int64_t kLine = 64;
+  for (; lines > 0 && aheads_ > 0; --lines) {
+    Ahead& ahead = ahead_[aheads_ - 1];
+    __builtin_prefetch(ahead.at, 0, 2);
+    ahead.at += kLine;
+    if (ahead.at >= ahead.end) --aheads_;
+  }
+}
+
 void BlockRun::load(size_t i, const TapeBlock& block) {
   const TapeSource& source = bound_.tape.sources[i];
   const PlanOperand& operand = bound_.plan.sources[i];
@@ -138,8 +182,8 @@ void BlockRun::load(size_t i, const TapeBlock& block) {
     return;
   }
   const int64_t bytes = storage_size(source.dtype);
-  auto* from = static_cast<std::byte*>(const_cast<void*>(inputs_[source.input])) + offset * bytes;
-  const bool dense = steps.column_stride == 1 && (block.rows == 1 || steps.row_stride == block.columns);
+  auto* from = const_cast<std::byte*>(address(i, block));
+  const bool dense = is_dense(i, block);
   const bool widened = cell(source.dtype) != source.dtype;
   if (dense && !widened) {
     at_[i] = from;
@@ -154,7 +198,7 @@ void BlockRun::load(size_t i, const TapeBlock& block) {
   bound_.loads[i](narrow, nullptr, nullptr, at_[i], block.count());
 }
 
-void BlockRun::run(const TapeBlock& block) {
+void BlockRun::run(const TapeBlock& block, const TapeBlock* next) {
   const Tape& tape = bound_.tape;
   const size_t first = tape.sources.size();
   for (size_t i = 0; i < first; ++i) load(i, block);
@@ -163,7 +207,14 @@ void BlockRun::run(const TapeBlock& block) {
     if (direct_[i]) at_[static_cast<size_t>(tape.results[i].value)] = output(i, block);
   const int64_t n = block.count();
   const auto at = [&](int value) { return value < 0 ? nullptr : at_[static_cast<size_t>(value)]; };
+  int64_t lines = 0;
+  if (next) {
+    look_ahead(*next);
+    for (size_t i = 0; i < aheads_; ++i) lines += (ahead_[i].end - ahead_[i].at + 63) / 64;
+    lines = lines / static_cast<int64_t>(bound_.steps.size() + 1) + 1;
+  }
   for (size_t i = 0; i < bound_.steps.size(); ++i) {
+    if (next) fetch(lines);
     const BoundTape::Step& s = bound_.steps[i];
     s.function(at(s.a), at(s.b), at(s.c), at_[first + i], n);
   }

@@ -32,7 +32,8 @@ class BlockRun {
  public:
   BlockRun(const BoundTape& bound, const void* const* inputs, void* const* outputs);
 
-  void run(const TapeBlock& block);                                                 // stores the full results
+  // Stores the full results. What `next` reads is fetched meanwhile.
+  void run(const TapeBlock& block, const TapeBlock* next = nullptr);
   const void* value(int number) const { return at_[static_cast<size_t>(number)]; }  // of the last block
 
  private:
@@ -43,6 +44,10 @@ class BlockRun {
   void* output(size_t result, const TapeBlock& block) const;
   bool may_write_directly(size_t result) const;
   void load(size_t source, const TapeBlock& block);
+  bool is_dense(size_t source, const TapeBlock& block) const;
+  const std::byte* address(size_t source, const TapeBlock& block) const;
+  void look_ahead(const TapeBlock& next);
+  void fetch(int64_t lines);
 
   const BoundTape& bound_;
   const void* const* inputs_;
@@ -50,6 +55,11 @@ class BlockRun {
   std::array<bool, kMaxTapeValues> direct_{};  // by result
   std::array<void*, kMaxTapeValues> at_;       // by value
   std::array<Loaded, kMaxTapeValues> loaded_;  // by source
+  struct Ahead {
+    const std::byte *at, *end;
+  };
+  std::array<Ahead, kMaxTapeValues> ahead_;  // of the next block, not fetched yet
+  size_t aheads_ = 0;
   alignas(64) std::byte memory_[kBlockBytes];
 };
 

@@ -41,39 +41,72 @@ void unary(const void* a, const void*, const void*, void* out, int64_t n) {
   std::memcpy(y + i, rest, (count - i) * sizeof(float));
 }
 
-template <class F>
+// An operand of an instruction; one that is a single number all over the block stays in a register.
+template <bool kUniform>
+class Operand {
+ public:
+  explicit Operand(const void* x)
+      : x_(static_cast<const float*>(x)), all_(kUniform ? hn::Set(D(), *x_) : hn::Zero(D())) {}
+  V at(size_t i) const {
+    if constexpr (kUniform) return all_;
+    return hn::LoadU(D(), x_ + i);
+  }
+  V rest(size_t i, size_t count) const {  // the first `count` lanes
+    if constexpr (kUniform) return all_;
+    HWY_ALIGN float padded[kMaxLanes] = {};
+    std::memcpy(padded, x_ + i, count * sizeof(float));
+    return hn::Load(D(), padded);
+  }
+
+ private:
+  const float* x_;
+  V all_;
+};
+
+void put_rest(V value, float* to, size_t count) {
+  HWY_ALIGN float rest[kMaxLanes];
+  hn::Store(value, D(), rest);
+  std::memcpy(to, rest, count * sizeof(float));
+}
+
+// kUniform: bit k for operand k.
+template <class F, int kUniform>
 void binary(const void* a, const void* b, const void*, void* out, int64_t n) {
   const D d;
-  const auto *x = static_cast<const float*>(a), *y = static_cast<const float*>(b);
+  const Operand<(kUniform & 1) != 0> x(a);
+  const Operand<(kUniform & 2) != 0> y(b);
   auto* z = static_cast<float*>(out);
   const auto count = static_cast<size_t>(n), lanes = hn::Lanes(d);
   size_t i = 0;
-  for (; i + lanes <= count; i += lanes)
-    hn::StoreU(F()(d, hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, z + i);
-  if (i == count) return;
-  HWY_ALIGN float rest[2][kMaxLanes] = {};
-  std::memcpy(rest[0], x + i, (count - i) * sizeof(float));
-  std::memcpy(rest[1], y + i, (count - i) * sizeof(float));
-  hn::Store(F()(d, hn::Load(d, rest[0]), hn::Load(d, rest[1])), d, rest[0]);
-  std::memcpy(z + i, rest[0], (count - i) * sizeof(float));
+  for (; i + lanes <= count; i += lanes) hn::StoreU(F()(d, x.at(i), y.at(i)), d, z + i);
+  if (i < count) put_rest(F()(d, x.rest(i, count - i), y.rest(i, count - i)), z + i, count - i);
 }
 
-template <class F>
+template <class F, int kUniform>
 void ternary(const void* a, const void* b, const void* c, void* out, int64_t n) {
   const D d;
-  const auto *x = static_cast<const float*>(a), *y = static_cast<const float*>(b),
-             *z = static_cast<const float*>(c);
+  const Operand<(kUniform & 1) != 0> x(a);
+  const Operand<(kUniform & 2) != 0> y(b);
+  const Operand<(kUniform & 4) != 0> z(c);
   auto* w = static_cast<float*>(out);
   const auto count = static_cast<size_t>(n), lanes = hn::Lanes(d);
   size_t i = 0;
-  for (; i + lanes <= count; i += lanes)
-    hn::StoreU(F()(d, hn::LoadU(d, x + i), hn::LoadU(d, y + i), hn::LoadU(d, z + i)), d, w + i);
-  if (i == count) return;
-  HWY_ALIGN float rest[3][kMaxLanes] = {};
-  const float* from[] = {x, y, z};
-  for (int k = 0; k < 3; ++k) std::memcpy(rest[k], from[k] + i, (count - i) * sizeof(float));
-  hn::Store(F()(d, hn::Load(d, rest[0]), hn::Load(d, rest[1]), hn::Load(d, rest[2])), d, rest[0]);
-  std::memcpy(w + i, rest[0], (count - i) * sizeof(float));
+  for (; i + lanes <= count; i += lanes) hn::StoreU(F()(d, x.at(i), y.at(i), z.at(i)), d, w + i);
+  if (i < count)
+    put_rest(F()(d, x.rest(i, count - i), y.rest(i, count - i), z.rest(i, count - i)), w + i, count - i);
+}
+
+template <class F>
+BlockFunction binary_of(int uniform) {
+  static constexpr BlockFunction kAll[] = {binary<F, 0>, binary<F, 1>, binary<F, 2>, binary<F, 3>};
+  return kAll[uniform & 3];
+}
+
+template <class F>
+BlockFunction ternary_of(int uniform) {
+  static constexpr BlockFunction kAll[] = {ternary<F, 0>, ternary<F, 1>, ternary<F, 2>, ternary<F, 3>,
+                                           ternary<F, 4>, ternary<F, 5>, ternary<F, 6>, ternary<F, 7>};
+  return kAll[uniform & 7];
 }
 
 // Booleans are bytes.
@@ -315,20 +348,20 @@ BlockFunction find_unary(TapeOp op) {
   }
 }
 
-BlockFunction find(TapeOp op) {
+BlockFunction find(TapeOp op, int uniform) {
   switch (op) {
     case TapeOp::add:
-      return binary<Add>;
+      return binary_of<Add>(uniform);
     case TapeOp::sub:
-      return binary<Sub>;
+      return binary_of<Sub>(uniform);
     case TapeOp::mul:
-      return binary<Mul>;
+      return binary_of<Mul>(uniform);
     case TapeOp::div:
-      return binary<Div>;
+      return binary_of<Div>(uniform);
     case TapeOp::max:
-      return binary<Max>;
+      return binary_of<Max>(uniform);
     case TapeOp::min:
-      return binary<Min>;
+      return binary_of<Min>(uniform);
     case TapeOp::eq:
       return comparison<Equal>;
     case TapeOp::ne:
@@ -344,9 +377,9 @@ BlockFunction find(TapeOp op) {
     case TapeOp::select:
       return select;
     case TapeOp::mul_add:
-      return ternary<MulAdd>;
+      return ternary_of<MulAdd>(uniform);
     case TapeOp::neg_mul_add:
-      return ternary<NegMulAdd>;
+      return ternary_of<NegMulAdd>(uniform);
     default:
       return find_unary(op);
   }
@@ -369,7 +402,7 @@ HWY_EXPORT(find);
 HWY_EXPORT(find_load);
 HWY_EXPORT(find_store);
 HWY_EXPORT(folds);
-BlockFunction simd_f32(TapeOp op) { return HWY_DYNAMIC_DISPATCH(find)(op); }
+BlockFunction simd_f32(TapeOp op, int uniform) { return HWY_DYNAMIC_DISPATCH(find)(op, uniform); }
 BlockFunction simd_load(DType dtype) { return HWY_DYNAMIC_DISPATCH(find_load)(dtype == DType::bf16); }
 BlockFunction simd_store(DType dtype) { return HWY_DYNAMIC_DISPATCH(find_store)(dtype == DType::bf16); }
 const SimdFolds& simd_folds() { return *HWY_DYNAMIC_DISPATCH(folds)(); }

@@ -9,6 +9,7 @@ inline constexpr int kMaxTapeValues = 128;     // sources and instructions
 inline constexpr int kMaxReductions = 4;       // reduced results of one tape
 inline constexpr size_t kMaxOuterAxes = 6;     // beside rows and columns
 inline constexpr int64_t kMaxBlock = 1024;     // elements
+inline constexpr int64_t kStreamed = 1 << 18;  // elements of a space whose operands no core's cache holds
 inline constexpr int64_t kBlockBytes = 65536;  // of all slots of one thread
 
 // One axis of the space after units are dropped, the order of memory is taken and neighbours are merged.
