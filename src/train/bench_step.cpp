@@ -1,6 +1,7 @@
 #include "train/bench_step.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.h"
 #include "passes/passes.h"
@@ -23,6 +24,8 @@ StepOptions step_options(const Model& model, const BenchStep& options) {
   step.optimizer.kind = options.optimizer;
   step.optimizer.momentum = options.optimizer == "sgd" ? 0.9 : 0;
   step.optimizer.weight_decay = options.optimizer == "adamw" ? 0.01 : 0;
+  step.clip_norm = options.clip_norm;
+  step.ema = options.ema;
   return step;
 }
 
@@ -63,21 +66,24 @@ struct StepBench::State {
   std::unique_ptr<Executable> executable;
   std::unique_ptr<Context> context;
   std::vector<Tensor> arguments, results;
-  size_t loss_input = 0, weight_input = 0;
-  Tensor zero;  // what the sums begin with
+  std::optional<size_t> loss_input, weight_input;
+  Tensor zero = Tensor::scalar(0.0f);  // what the sums begin with
   double lr = 0, loss_first = 0;
   nn::Optimizer optimizer;
-  int64_t steps = 0;
+  int64_t steps = 0, parameters = 0;
 };
 
 Graph bench_step_graph(const Model& model, const BenchStep& options) {
-  return build_step(with_sequence(model, options), step_options(model, options));
+  const StepOptions step = step_options(model, options);
+  return options.update_only ? build_update(model, step) : build_step(with_sequence(model, options), step);
 }
 
 static Tensor first_value(const Model& model, const Argument& input, const BenchStep& options,
                           const nn::Hyper& hyper, int64_t classes) {
   const std::string_view name = input.name;
   if (name.starts_with("param.")) return model.parameters.at(std::string(name.substr(6)));
+  if (name.starts_with("ema.")) return model.parameters.at(std::string(name.substr(4)));
+  if (name.starts_with("gradient.")) return random_tensor(input.type, options.seed + name.size(), 0);
   if (name == "labels") return random_tensor(input.type, options.seed + name.size(), classes);
   if (name.starts_with("input.")) {
     const int64_t values = integer_values(model.graph, model.graph.find_input(name.substr(6)));
@@ -98,7 +104,7 @@ StepBench::StepBench(Device& device, const Model& model, const BenchStep& option
     : state_(std::make_unique<State>(State{.device = device})) {
   const StepOptions step = step_options(model, options);
   State& s = *state_;
-  s.graph = build_step(with_sequence(model, options), step);
+  s.graph = bench_step_graph(model, options);
   s.lr = learning_rate(options);
   s.optimizer = step.optimizer;
   s.executable = compile(device, s.graph, compile_options);
@@ -113,7 +119,7 @@ StepBench::StepBench(Device& device, const Model& model, const BenchStep& option
     if (input.name == "stat.loss") s.loss_input = i;
     if (input.name == "stat.weight") s.weight_input = i;
   }
-  s.zero = Tensor(program.inputs[s.loss_input].type);
+  for (const std::string& name : step.trainable) s.parameters += model.parameters.at(name).elements();
   s.results.resize(program.outputs.size());
   for (size_t i = 0; i < program.outputs.size(); ++i) {
     const auto donated = [&](const Donation& pair) { return pair.output == static_cast<int>(i); };
@@ -127,8 +133,8 @@ StepBench::~StepBench() = default;
 void StepBench::run() {
   State& s = *state_;
   // The sums start anew with each step, so that they hold the loss of one.
-  s.device.copy(s.zero, s.arguments[s.loss_input]);
-  s.device.copy(s.zero, s.arguments[s.weight_input]);
+  for (const auto& sum : {s.loss_input, s.weight_input})
+    if (sum) s.device.copy(s.zero, s.arguments[*sum]);
   s.executable->run(*s.context, s.arguments, s.results);
   for (const Donation& pair : s.executable->program().donations)
     s.arguments[static_cast<size_t>(pair.input)] = std::move(s.results[static_cast<size_t>(pair.output)]);
@@ -137,13 +143,15 @@ void StepBench::run() {
 
 double StepBench::loss_last() {
   State& s = *state_;
-  const double sum = to_doubles(download(s.device, s.arguments[s.loss_input]))[0];
-  const double weight = to_doubles(download(s.device, s.arguments[s.weight_input]))[0];
+  if (!s.loss_input || !s.weight_input) return 0;
+  const double sum = to_doubles(download(s.device, s.arguments[*s.loss_input]))[0];
+  const double weight = to_doubles(download(s.device, s.arguments[*s.weight_input]))[0];
   return weight > 0 ? sum / weight : 0;
 }
 
 int64_t StepBench::flops() const { return temper::flops(state_->graph); }
 int64_t StepBench::steps() const { return state_->steps; }
+int64_t StepBench::parameters() const { return state_->parameters; }
 double StepBench::loss_first() const { return state_->loss_first; }
 const Executable& StepBench::executable() const { return *state_->executable; }
 Context& StepBench::context() { return *state_->context; }

@@ -13,6 +13,8 @@ struct BenchStep {
   int64_t batch = 32, sequence = 128;  // sequence: tokens of a sample, where the model leaves them free
   std::string optimizer = "sgd";       // sgd has momentum 0.9, adamw weight decay 0.01
   double lr = 0;                       // 0: 1e-2 for sgd, else 1e-3
+  double clip_norm = 0, ema = 0;       // as StepOptions
+  bool update_only = false;            // build_update, with random gradients
   uint64_t seed = 0;
   DType precision = DType::f32;
 };
@@ -31,7 +33,8 @@ class StepBench {
   int64_t flops() const;  // of one step
   int64_t steps() const;  // run so far
   double loss_first() const;
-  double loss_last();  // mean loss over the batch, of the last step
+  double loss_last();          // mean loss over the batch, of the last step; 0 if it has none
+  int64_t parameters() const;  // numbers that train
   const Executable& executable() const;
   Context& context();
 

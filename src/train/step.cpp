@@ -128,7 +128,8 @@ class StepBuilder {
         nn::training_mode(with_batch(model_, o_.batch),
                           [this](const Graph& graph, const Node& node) { return trains(graph, node); });
     model_values_ = inline_model(b_, model_, training.graph);
-    add_state_inputs();
+    add_trained();
+    add_statistics();
     forward();
     update(gradients());
     for (size_t i = 0; i < training.statistics.size(); ++i) {
@@ -140,6 +141,18 @@ class StepBuilder {
     return finished(graph_, o_.precision);
   }
 
+  Graph build_update() {
+    for (const Port& port : model_.graph.inputs)
+      if (o_.trainable.contains(port.name))
+        model_values_.parameters[port.name] = b_.input("param." + port.name, model_.graph.type(port.value));
+    add_trained();
+    add_hyper();
+    std::vector<Value> gradients;
+    for (const Trained& p : trained_) gradients.push_back(b_.input("gradient." + p.name, b_.type(p.value)));
+    update(gradients);
+    return finished(graph_, DType::f32);
+  }
+
  private:
   bool trains(const Graph& graph, const Node& norm) const {
     return o_.trainable.contains(input_of(graph, norm.inputs[1])) ||
@@ -148,7 +161,7 @@ class StepBuilder {
 
   bool updates() const { return o_.part != StepOptions::gather; }
 
-  void add_state_inputs() {
+  void add_trained() {
     for (const Port& port : model_.graph.inputs) {
       if (o_.trainable.contains(port.name))
         trained_.push_back({port.name, model_values_.parameters.at(port.name)});
@@ -169,11 +182,18 @@ class StepBuilder {
       }
       if (o_.part != StepOptions::whole) p.sum = state_.input("gradient." + p.name, type);
     }
-    const Type scalar{DType::f32, {}};
-    if (o_.part != StepOptions::whole) gradient_weight_ = state_.input("gradient_weight", scalar);
+    if (o_.part != StepOptions::whole) gradient_weight_ = state_.input("gradient_weight", kScalar);
+  }
+
+  void add_statistics() {
     for (const char* name : {"loss", "weight", "correct", "top5", "bad_step"}) {
-      stats_[name] = state_.input(concat("stat.", name), scalar);
+      stats_[name] = state_.input(concat("stat.", name), kScalar);
     }
+  }
+
+  void add_hyper() {
+    for (const auto& [name, value] : nn::optimizer_hyper(o_.optimizer, 0, 1))
+      hyper_.push_back(b_.input("hyper." + name, kScalar));
   }
 
   void forward() {
@@ -181,10 +201,8 @@ class StepBuilder {
     const Value scores = ops::convert(b_, output.value, DType::f32);
     const Value labels = b_.input("labels", label_type(o_.loss, b_.type(scores)));
     weights_ = b_.input("weights", {DType::f32, {o_.batch}});
-    step_ = b_.input("hyper.step", {DType::f32, {}});
-    for (const auto& [name, value] : updates() ? nn::optimizer_hyper(o_.optimizer, 0, 1) : nn::Hyper()) {
-      hyper_.push_back(b_.input("hyper." + name, {DType::f32, {}}));
-    }
+    step_ = b_.input("hyper.step", kScalar);
+    if (updates()) add_hyper();
     losses_ = nn::loss_per_sample(b_, o_.loss, scores, output.form, labels);
     loss_sum_ = ops::reduce_sum(b_, ops::mul(b_, losses_, weights_), {0});
     weight_sum_ = ops::reduce_sum(b_, weights_, {0});
@@ -272,6 +290,8 @@ class StepBuilder {
     state_.next("stat.bad_step", ops::min(b_, stats_.at("bad_step"), bad));
   }
 
+  const Type kScalar{DType::f32, {}};
+
   const Model& model_;
   const StepOptions& o_;
   Graph graph_;
@@ -307,6 +327,10 @@ Value readable(Builder& b, const Output& output, const nn::Loss& loss) {
 
 Graph build_step(const Model& model, const StepOptions& options) {
   return StepBuilder(model, options).build();
+}
+
+Graph build_update(const Model& model, const StepOptions& options) {
+  return StepBuilder(model, options).build_update();
 }
 
 Graph build_eval(const Model& model, const EvalOptions& options) {

@@ -37,6 +37,10 @@ struct StepOptions {
 };
 Graph build_step(const Model& model, const StepOptions& options);
 
+// The update alone, of all that trains: gradients are inputs, gradient.NAME. The other ports are those that a
+// whole step has for it.
+Graph build_update(const Model& model, const StepOptions& options);
+
 // param.NAME, input.NAME [, labels] -> scores f32 [n, ...] [, loss f32 [n]]. Scores are probabilities where
 // the model or the loss says what they are, else the model's own output.
 struct EvalOptions {
