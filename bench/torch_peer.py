@@ -89,6 +89,26 @@ def encoder_step(model: Encoder, batch: int, sequence: int) -> None:
     measure(model, optimizer, torch.randint(0, 30522, (batch, sequence)), 2, batch * sequence)
 
 
+def update_alone(everything: bool) -> None:
+    """AdamW with given gradients; `everything`: they are clipped by their norm, and a moving average is kept."""
+    model = Encoder(6, 768, 12)
+    parameters = list(model.parameters())
+    averages = [p.detach().clone() for p in parameters]
+    for p in parameters:
+        p.grad = torch.rand_like(p) * 2 - 1
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01, fused=True)
+
+    def step() -> None:
+        if everything:
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        if everything:
+            with torch.no_grad():
+                torch._foreach_lerp_(averages, parameters, 1 - 0.999)
+    times, first = common.times_of(step)
+    common.finish(value=times[len(times) // 2] * 1e3, first_seconds=first)
+
+
 def photo_step(name: str) -> None:
     model = photo_net(name).train()
     if CHANNELS_LAST:
@@ -170,6 +190,8 @@ elif group == "w2":
     cnn_step()
 elif group == "w3":
     photo_job(name)
+elif group == "optimizer":
+    update_alone(name == "all")
 elif group == "w4":
     photo_step(name.removesuffix(".bf16"))
 elif name.startswith("base"):

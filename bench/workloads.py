@@ -36,6 +36,11 @@ def encoder(title: str, model: str, batch: int, sequence: int, more: str = "") -
     return Workload(title, "tokens/s", command, {"torch": variants}, key="samples_per_second", scale=sequence)
 
 
+def update(title: str, more: str = "") -> Workload:
+    return Workload(title, "ms", f"bench bert:6-768-12 --update --optimizer adamw --duration 4{more}",
+                    {"torch": ["fused", "fused tcmalloc"]}, key="median_ms")
+
+
 def inference(title: str, model: str, batch: int, work: Path) -> Workload:
     peers = {"onnxruntime": ["f32"], "openvino": ["f32"] if batch == 1 else ["f32", "f32 requests"], "litert": ["f32"]}
     return Workload(f"{title} inference, batch {batch}", "ms" if batch == 1 else "samples/s",
@@ -75,6 +80,8 @@ def workloads(data: Path, work: Path) -> dict[str, Workload]:
         "w5.base.bf16": encoder("the same, bf16", "bert:12-768-12", 8, 128, bf16),
         "w5.small": encoder("small encoder, sequence 64, a step", "bert:4-256-4", 32, 64),
         "w5.small.bf16": encoder("the same, bf16", "bert:4-256-4", 32, 64, bf16),
+        "optimizer": update("AdamW alone, 66.4 million parameters"),
+        "optimizer.all": update("the same with clipping by norm and a moving average", " --clip-norm 1 --ema 0.999"),
         "w6.mobilenet_v2.b1": inference("MobileNetV2", "mobilenet_v2", 1, work),
         "w6.mobilenet_v2.b32": inference("MobileNetV2", "mobilenet_v2", 32, work),
         "w6.resnet50.b1": inference("ResNet-50", "resnet50", 1, work),
