@@ -29,6 +29,8 @@ int64_t bytes_after(const char* file, std::string_view key) {
 
 }  // namespace
 
+int64_t resident_bytes() { return std::max<int64_t>(0, bytes_after("/proc/self/status", "VmRSS:")); }
+
 int64_t peak_rss_bytes() { return std::max<int64_t>(0, bytes_after("/proc/self/status", "VmHWM:")); }
 
 int64_t available_memory_bytes() {

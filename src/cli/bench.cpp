@@ -15,6 +15,7 @@
 #include "temper/error.h"
 #include "train/bench_step.h"
 #include "train/machine.h"
+#include "train/memory.h"
 #include "train/open_model.h"
 
 namespace temper::cli {
@@ -115,11 +116,27 @@ void print_result(const Json& result) {
     text += concat(" of ", short_number(result.at("peak_gflops").number()), " measured peak (",
                    percent_text(result.at("gflops").number() / result.at("peak_gflops").number()), ")");
   text += concat(", peak memory ", byte_text(result.at("peak_rss_bytes").integer()), "\n");
+  if (const Json* parameters = result.find("parameters"))
+    text += concat(parameters->integer(), " parameters, ",
+                   short_number(result.at("plan").at("bytes").number() / parameters->number()),
+                   " bytes read and written for each\n");
+  if (const Json* memory = result.find("memory")) text += concat("memory: ", memory->at("text").text(), "\n");
   std::fputs(text.c_str(), stdout);
 }
 
 Json bench_step(const Bench& b) {
-  StepBench step(b.device, b.model, b.step, b.compile);
+  std::unique_ptr<StepBench> made;
+  const int64_t limit = b.options.memory_bytes();
+  const int64_t left =
+      limit > 0 ? program_memory(limit, b.device, bench_step_graph(b.model, b.step), b.compile) : 0;
+  compile_within(limit, left, b.batch, [&](int64_t batch, int64_t memory) {
+    BenchStep options = b.step;
+    options.batch = batch;
+    CompileOptions compile = b.compile;
+    compile.memory_limit = memory;
+    made = std::make_unique<StepBench>(b.device, b.model, options, compile);
+  });
+  StepBench& step = *made;
   Context* const profiled = b.profile ? &step.context() : nullptr;
   const Timing timing = measure(b.iterations, b.duration, b.events, profiled, [&] { step.run(); });
   Json result = result_of(b, timing, static_cast<double>(step.flops()));
@@ -127,13 +144,18 @@ Json bench_step(const Bench& b) {
   double total = 0;
   for (double seconds : timing.seconds) total += seconds;
   result["seconds"] = total;
-  result["loss_first"] = step.loss_first();
-  result["loss_last"] = step.loss_last();
+  if (b.step.update_only) {
+    result["parameters"] = step.parameters();
+  } else {
+    result["loss_first"] = step.loss_first();
+    result["loss_last"] = step.loss_last();
+  }
   const Program& program = step.executable().program();
   int64_t state = 0;
   for (const Donation& pair : program.donations)
     state += byte_size(program.inputs[static_cast<size_t>(pair.input)].type);
   result["plan"] = describe_cost(step.executable(), state);
+  if (limit > 0) result["memory"] = describe_memory(step.executable(), limit, left);
   if (profiled) result["launches"] = describe_profile(profiled->profile());
   return result;
 }
@@ -181,7 +203,10 @@ int bench(const std::vector<std::string>& words) {
   arguments.option("iterations", iterations, "N", "runs to measure (default: as many as fit the duration)");
   arguments.option("duration", duration, "SECONDS", "how long to measure");
   arguments.flag("train", training, "a training step on random data: all parameters train");
+  arguments.flag("update", step.update_only, "only the optimizer's update of all parameters");
   arguments.option("optimizer", step.optimizer, "NAME", "of the training step; sgd has momentum 0.9");
+  arguments.option("clip-norm", step.clip_norm, "X", "largest norm of the whole gradient; 0: any");
+  arguments.option("ema", step.ema, "DECAY", "keep a moving average of the parameters; 0: none");
   arguments.flag("profile", profile, "what each launch of a run takes; measuring it costs a little");
   arguments.flag("no-peaks", no_peaks,
                  "do not measure what the device can do at most, which takes half a second");
@@ -204,7 +229,7 @@ int bench(const std::vector<std::string>& words) {
                                  events);
   const Bench b{device,     model,    options, compile,   step,  batch,
                 iterations, duration, profile, !no_peaks, events};
-  const Json result = training ? bench_step(b) : bench_inference(b);
+  const Json result = training || step.update_only ? bench_step(b) : bench_inference(b);
   events.clear();
   if (!common.json) print_result(result);
   if (!common.json && profile) print_profile(result.at("launches"));

@@ -75,6 +75,9 @@ void print_profile(const Json& launches);
 // written, and the bytes of what stays from run to run and of what does not.
 Json describe_cost(const Executable& executable, int64_t state_bytes);
 
+// What --memory allows, what is needed of it, and what is computed twice for that. `left` as program_memory.
+Json describe_memory(const Executable& executable, int64_t limit, int64_t left);
+
 // "command", "version", "schema": the head of every JSON object.
 Json result_head(std::string_view command);
 

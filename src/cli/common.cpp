@@ -35,7 +35,10 @@ void ModelOptions::declare(Arguments& arguments) {
   arguments.option("threads", threads, "N", "0: all that this process may use");
   arguments.option("precision", precision, "f32|bf16|f16",
                    "arithmetic: bf16 multiplies in bf16 and sums in f32; f16 is not there yet");
-  arguments.option("memory", memory, "BYTES", "limit for caches and temporaries: 500M, 2G");
+  arguments.option(
+      "memory", memory, "BYTES",
+      "the most that this process may hold, 500M or 2G: a training step then computes again what "
+      "it cannot keep");
   arguments.option("seed", seed, "N", "of everything random");
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "report/table.h"
+#include "train/memory.h"
 
 namespace temper::cli {
 
@@ -16,7 +17,7 @@ Json describe_profile(std::vector<LaunchProfile> launches) {
                  seconds = launch.seconds / runs;
     Json entry;
     entry["name"] = launch.name;
-    entry["kind"] = launch.kind;
+    entry["kind"] = launch.again ? launch.kind + ", again" : launch.kind;
     entry["ms"] = seconds * 1e3;
     entry["flops"] = launch.flops;
     entry["bytes"] = launch.bytes;
@@ -39,6 +40,20 @@ Json describe_cost(const Executable& executable, int64_t state_bytes) {
   plan["arena_bytes"] = executable.program().memory.temporaries;
   plan["state_bytes"] = state_bytes;
   return plan;
+}
+
+Json describe_memory(const Executable& executable, int64_t limit, int64_t left) {
+  const Repeated more = repeated(executable.launches());
+  Json memory;
+  memory["allowed"] = limit;
+  memory["needed"] = limit - left + executable.program().memory.total();
+  memory["arena_bytes"] = executable.program().memory.temporaries;
+  memory["arena_bytes_without"] = executable.program().memory.plain_temporaries;
+  memory["repeated_launches"] = more.launches;
+  memory["more_flops"] = more.flops;
+  memory["more_bytes"] = more.bytes;
+  memory["text"] = memory_text(executable, limit, left);
+  return memory;
 }
 
 void print_profile(const Json& launches) {

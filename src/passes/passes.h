@@ -63,6 +63,7 @@ struct Lifetime {
 struct ArenaPlan {
   std::vector<int64_t> offsets;
   int64_t bytes = 0;
+  int64_t floor = 0;  // what lives at the busiest step: no plan takes less
 };
 ArenaPlan plan_arena(std::span<const Lifetime> lifetimes, int64_t alignment = 64);
 

@@ -13,12 +13,18 @@ namespace temper {
 
 // One step of a program; runs and seconds are those since profiling was turned on.
 struct LaunchProfile {
-  std::string name;   // of the node for people, else its op
-  std::string kind;   // "conv2d+max", "reorder"
-  int64_t flops = 0;  // of one run
-  int64_t bytes = 0;  // read and written by one run
+  std::string name;    // of the node for people, else its op
+  std::string kind;    // "conv2d+max", "reorder"
+  int64_t flops = 0;   // of one run
+  int64_t bytes = 0;   // read and written by one run
+  bool again = false;  // to save memory it computes what was computed before
   int64_t runs = 0;
   double seconds = 0;  // of all runs
+};
+
+// Temporary memory that contexts may have in common, as large as the one that needs most.
+struct Arena {
+  Tensor memory;
 };
 
 // Everything mutable of running an Executable: arena, streams. One per caller, not shared between threads.
@@ -35,7 +41,9 @@ class Executable {
  public:
   virtual ~Executable() = default;
   virtual const Program& program() const = 0;
-  virtual std::unique_ptr<Context> make_context() const = 0;
+  // Contexts that are given the same arena must not run at the same time.
+  virtual std::unique_ptr<Context> make_context(std::shared_ptr<Arena> arena) const = 0;
+  std::unique_ptr<Context> make_context() const { return make_context(std::make_shared<Arena>()); }
   virtual std::vector<LaunchProfile> launches() const { return {}; }  // in order; nothing measured
 
   // arguments: one per program().inputs, on this device, in its layout; donated ones are taken (left empty),

@@ -59,6 +59,11 @@ int64_t flops(const Graph& graph) {
   return total;
 }
 
+double nominal_work(int64_t flops, int64_t bytes) {
+  constexpr double kOperationsPerByte = 8;
+  return std::max(static_cast<double>(flops), kOperationsPerByte * static_cast<double>(bytes));
+}
+
 int64_t bytes_moved(const Graph& graph, const Node& node) {
   int64_t total = 0;
   for (const Value input : node.inputs)

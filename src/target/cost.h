@@ -10,6 +10,9 @@ namespace temper {
 int64_t flops(const Graph& graph, const Node& node);
 int64_t flops(const Graph& graph);  // all nodes
 
+// Time for comparing what runs, in floating-point operations: a processor does about 8 while it moves a byte.
+double nominal_work(int64_t flops, int64_t bytes);
+
 // Bytes that a node reads and writes if nothing is fused.
 int64_t bytes_moved(const Graph& graph, const Node& node);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ir/graph.h"
+#include "temper/error.h"
 
 namespace temper {
 
@@ -34,7 +35,7 @@ struct Cluster {
 
 struct CompileOptions {
   int threads = 0;            // 0: the device's own choice
-  int64_t memory_limit = 0;   // bytes of temporaries; 0: none
+  int64_t memory_limit = 0;   // bytes of arguments, results and temporaries together; 0: none
   bool deterministic = true;  // same bits for any number of threads
 };
 
@@ -44,8 +45,25 @@ struct Argument {
   int64_t layout = 0;  // 0: row-major; else one of the target's own
 };
 
+// Outputs: those that do not lie in donated arguments.
 struct MemoryUse {
   int64_t code = 0, arguments = 0, outputs = 0, temporaries = 0;  // bytes
+  int64_t floor = 0;              // of the temporaries: what lives at the busiest moment
+  int64_t plain_temporaries = 0;  // what they would be if nothing were computed again to save memory
+  int64_t total() const { return arguments + outputs + temporaries; }
+};
+
+// A memory limit that cannot be met.
+class MemoryRefused : public Error {
+ public:
+  // least: the limit that can be; largest: the tensors that take most of it, for people.
+  MemoryRefused(int64_t limit, int64_t least, const std::string& largest);
+  int64_t least() const { return least_; }
+  const std::string& largest() const { return largest_; }
+
+ private:
+  int64_t least_;
+  std::string largest_;
 };
 
 // What a Target compiles a graph to. Serialisable: everything is plain data.

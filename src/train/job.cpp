@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "train/interrupt.h"
 #include "train/machine.h"
+#include "train/memory.h"
 
 namespace temper {
 namespace {
@@ -84,9 +85,37 @@ TrainJob::TrainJob(Setup& setup, const RunFolder& folder, RunSeconds& seconds, T
     epoch_before_ = progress_.sums.seconds;
     if (progress_.best_epoch > 0 && keeps_best()) best_ = read_checkpoint(folder_.file(kBestFile)).state;
   }
-  steps_ = std::make_unique<StepPrograms>(state_, parts_.rest, step_options(), *train_.targets,
-                                          weights_of_samples(*setup.data.train, setup.class_weights),
-                                          setup.compile);
+  make_programs();
+}
+
+void TrainJob::make_programs() {
+  const int64_t memory = setup_.recipe.memory;
+  int64_t held = 0;  // by a checkpoint that is being written
+  for (const std::string& name : state_.names()) held += state_.bytes(name);
+  StepOptions options = step_options();
+  const int64_t size = std::min(setup_.recipe.batch, setup_.data.train->size());
+  compile_ = setup_.compile;
+  if (memory > 0) {
+    options.batch = size;
+    compile_.memory_limit =
+        program_memory(memory, *setup_.device, build_step(parts_.rest, options), compile_, held);
+  }
+  steps_ = std::make_unique<StepPrograms>(state_, parts_.rest, options, *train_.targets,
+                                          weights_of_samples(*setup_.data.train, setup_.class_weights),
+                                          compile_, memory);
+  if (memory == 0) return;
+  const Executable& step = steps_->prepare(size, options.part);
+  events_.note(concat("memory: ", memory_text(step, memory, compile_.memory_limit)));
+  if (setup_.data.val || setup_.data.test) eval_program();  // now rather than after an epoch
+}
+
+EvalProgram& TrainJob::eval_program() {
+  if (!eval_) {
+    const DType precision = choose_precision("precision", setup_.recipe.precision, "tune");
+    const EvalOptions options{.batch = eval_batch(), .loss = setup_.loss, .precision = precision};
+    eval_ = std::make_unique<EvalProgram>(state_, parts_.rest, options, averaged(), compile_);
+  }
+  return *eval_;
 }
 
 TrainJob::Data TrainJob::open(const Dataset& dataset, bool training) {
@@ -317,16 +346,10 @@ std::optional<Evaluation> TrainJob::evaluate_exactly(const Dataset& dataset) {
 
 Evaluation TrainJob::evaluate(Data& data, const EvalProgram::Each& each) {
   const Clock clock;
-  const int64_t batch = std::max<int64_t>(setup_.recipe.batch, 32);
-  if (!eval_) {
-    const DType precision = choose_precision("precision", setup_.recipe.precision, "tune");
-    eval_ = std::make_unique<EvalProgram>(
-        state_, parts_.rest, EvalOptions{.batch = batch, .loss = setup_.loss, .precision = precision},
-        averaged(), setup_.compile);
-  }
-  if (!data.evaluation) data.evaluation = data.source->batches(LoaderOptions::Order::as_stored, batch);
+  EvalProgram& program = eval_program();
+  if (!data.evaluation) data.evaluation = data.source->batches(LoaderOptions::Order::as_stored, eval_batch());
   Evaluation result =
-      evaluate_batches(*eval_, *data.evaluation, *data.targets, setup_.model.labels, events_, each);
+      evaluate_batches(program, *data.evaluation, *data.targets, setup_.model.labels, events_, each);
   result.seconds = clock.seconds();
   return result;
 }

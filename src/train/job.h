@@ -1,5 +1,6 @@
 #pragma once
 // A run in progress: model, data and programs on the device, the loop over epochs, checkpoints.
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -53,6 +54,9 @@ class TrainJob {
     std::unique_ptr<FeatureSource> source;
     std::unique_ptr<Batches> evaluation;
   };
+  void make_programs();
+  EvalProgram& eval_program();
+  int64_t eval_batch() const { return std::max<int64_t>(setup_.recipe.batch, 32); }
   Data open(const Dataset& dataset, bool training);
   Data open(const Dataset& dataset, bool training, const std::optional<Model>& prefix, FrozenPrefix* loaded);
   Evaluation evaluate(Data& data, const EvalProgram::Each& each);
@@ -81,6 +85,7 @@ class TrainJob {
   DeviceState state_;
   Data train_, val_;
   std::unique_ptr<Batches> batches_;
+  CompileOptions compile_;  // of the programs below: what --memory leaves to them
   std::unique_ptr<StepPrograms> steps_;
   std::unique_ptr<EvalProgram> eval_;
   RunProgress progress_;

@@ -6,6 +6,7 @@
 #include "base/philox.h"
 #include "base/text.h"
 #include "train/interrupt.h"
+#include "train/memory.h"
 
 namespace temper {
 namespace {
@@ -68,13 +69,14 @@ struct StepPrograms::Compiled {
 
 StepPrograms::StepPrograms(DeviceState& state, const Model& model, StepOptions options,
                            const Targets& targets, std::vector<float> sample_weights,
-                           const CompileOptions& compile)
+                           const CompileOptions& compile, int64_t memory)
     : state_(state),
       model_(model),
       options_(std::move(options)),
       targets_(targets),
       sample_weights_(std::move(sample_weights)),
       compile_(compile),
+      memory_(memory),
       state_names_(all_state_names(model, options_)) {}
 
 StepPrograms::~StepPrograms() = default;
@@ -82,19 +84,27 @@ StepPrograms::~StepPrograms() = default;
 StepPrograms::Compiled& StepPrograms::program(int64_t size, StepOptions::Part part) {
   auto& found = programs_[{size, part}];
   if (found) return *found;
-  StepOptions options = options_;
-  options.batch = size;
-  options.part = part;
-  const Graph graph = build_step(model_, options);
-  found = std::make_unique<Compiled>(Compiled{BoundProgram(state_, graph, compile_),
-                                              Tensor(graph.type(graph.find_input("labels"))),
-                                              Tensor(Type{DType::f32, {size}}),
-                                              {}});
+  compile_within(memory_, compile_.memory_limit, size, [&](int64_t batch, int64_t left) {
+    StepOptions options = options_;
+    options.batch = batch;
+    options.part = part;
+    CompileOptions compile = compile_;
+    compile.memory_limit = left;
+    const Graph graph = build_step(model_, options);
+    found = std::make_unique<Compiled>(Compiled{BoundProgram(state_, graph, compile),
+                                                Tensor(graph.type(graph.find_input("labels"))),
+                                                Tensor(Type{DType::f32, {batch}}),
+                                                {}});
+  });
   if (part != StepOptions::gather) {
     for (const auto& [name, value] : nn::optimizer_hyper(options_.optimizer, 0, 1))
       found->hyper.push_back("hyper." + name);
   }
   return *found;
+}
+
+const Executable& StepPrograms::prepare(int64_t size, StepOptions::Part part) {
+  return program(size, part).program.executable();
 }
 
 void StepPrograms::run(Batches& batches, int64_t size, StepOptions::Part part, double lr, int64_t update) {

@@ -19,8 +19,12 @@ class StepPrograms {
  public:
   // sample_weights: by sample of the data set; empty: all 1. References must outlive this.
   StepPrograms(DeviceState& state, const Model& model, StepOptions options, const Targets& targets,
-               std::vector<float> sample_weights, const CompileOptions& compile);
+               std::vector<float> sample_weights, const CompileOptions& compile, int64_t memory = 0);
   ~StepPrograms();
+
+  // The program for batches of `size`, compiled if it is not yet. Error exhausted if `memory` bytes for this
+  // process, which leave compile.memory_limit to a program, are too few.
+  const Executable& prepare(int64_t size, StepOptions::Part part);
 
   // One step on the current batch of `batches`; `update` counts updates from 1.
   void run(Batches& batches, int64_t size, StepOptions::Part part, double lr, int64_t update);
@@ -46,6 +50,7 @@ class StepPrograms {
   const Targets& targets_;
   std::vector<float> sample_weights_;
   CompileOptions compile_;
+  int64_t memory_;
   std::vector<std::string> state_names_;
   std::map<std::pair<int64_t, StepOptions::Part>, std::unique_ptr<Compiled>> programs_;
 };

@@ -60,7 +60,9 @@ const Field kFields[] = {
     {"seed", &Recipe::seed, "N", "of everything random"},
     {"device", &Recipe::device, "D[,D...]", "where to run: auto, cpu, cuda:0, ...", Field::may_change},
     {"threads", &Recipe::threads, "N", "0: all that this process may use", Field::may_change},
-    {"memory", &Recipe::memory, "BYTES", "limit for caches and temporaries: 500M, 2G; 0: what is free",
+    {"memory", &Recipe::memory, "BYTES",
+     "the most that this process may hold, 500M or 2G: a step then computes again what it cannot keep; 0: "
+     "what is free",
      Field::may_change},
     {"logits", &Recipe::logits, "", "leave the final softmax out of the written model"},
     {"out", &Recipe::out, "DIR", "folder of the run (default: runs/1, runs/2, ...)", Field::not_stored},

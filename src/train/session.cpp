@@ -25,7 +25,7 @@ std::vector<std::string> DeviceState::names() const {
 BoundProgram::BoundProgram(DeviceState& state, const Graph& graph, const CompileOptions& options)
     : state_(state), scalar_(Type{DType::f32, {}}) {
   executable_ = compile(state.device(), graph, options);
-  context_ = executable_->make_context();
+  context_ = executable_->make_context(state.arena_);
   const Program& program = executable_->program();
   donations_ = program.donations;
   donated_.resize(program.inputs.size());

@@ -19,10 +19,12 @@ class DeviceState {
   Tensor get(const std::string& name) const;              // a host copy, row-major
   bool contains(const std::string& name) const { return tensors_.contains(name); }
   std::vector<std::string> names() const;
+  int64_t bytes(const std::string& name) const { return tensors_.at(name).bytes(); }
 
  private:
   friend class BoundProgram;
   Device& device_;
+  std::shared_ptr<Arena> arena_ = std::make_shared<Arena>();  // of all programs, for one runs at a time
   std::map<std::string, Tensor> tensors_;  // on the host until bound; nodes of a map do not move
 };
 
@@ -41,6 +43,7 @@ class BoundProgram {
   void fill(std::string_view name, float scalar);
   void run();
   const Program& program() const { return executable_->program(); }
+  const Executable& executable() const { return *executable_; }
 
  private:
   void bind(size_t argument);

@@ -1,6 +1,7 @@
 #include "devices/cpu/clusters.h"
 
 #include <algorithm>
+#include <map>
 #include <queue>
 #include <set>
 
@@ -34,30 +35,90 @@ std::vector<int> owners(const Graph& graph, std::span<const Cluster> clusters) {
   return owner;
 }
 
-// Topological, the earliest root first.
-std::vector<Cluster> in_order(const Graph& graph, std::vector<Cluster> clusters) {
-  const std::vector<int> owner = owners(graph, clusters);
-  std::vector<std::set<int>> next(clusters.size());
-  std::vector<int> waits(clusters.size(), 0);
-  for (size_t i = 0; i < clusters.size(); ++i)
-    for (const Value input : inputs_of(graph, clusters[i])) {
-      const int from = owner[static_cast<size_t>(origin(graph, input).node)];
-      if (from >= 0 && next[static_cast<size_t>(from)].insert(static_cast<int>(i)).second) ++waits[i];
-    }
-  using Ready = std::pair<int, int>;  // root node, cluster
-  std::priority_queue<Ready, std::vector<Ready>, std::greater<>> ready;
-  const auto push = [&](int i) { ready.emplace(clusters[static_cast<size_t>(i)].nodes.back(), i); };
-  for (size_t i = 0; i < clusters.size(); ++i)
-    if (waits[i] == 0) push(static_cast<int>(i));
-  std::vector<Cluster> sorted;
-  while (!ready.empty()) {
-    const auto i = static_cast<size_t>(ready.top().second);
-    ready.pop();
-    for (const int user : next[i])
-      if (--waits[static_cast<size_t>(user)] == 0) push(user);
-    sorted.push_back(std::move(clusters[i]));
+// Which clusters wait for which, and the order in which they run: topological, else as the graph's nodes.
+class Order {
+ public:
+  Order(const Graph& graph, const std::vector<Cluster>& clusters)
+      : graph_(graph), clusters_(clusters), next_(clusters.size()), waits_(clusters.size(), 0) {
+    const std::vector<int> owner = owners(graph, clusters);
+    std::map<int, std::vector<int>> readers;  // of graph inputs
+    for (size_t i = 0; i < clusters.size(); ++i)
+      for (const Value input : inputs_of(graph, clusters[i])) {
+        const int node = origin(graph, input).node, from = owner[static_cast<size_t>(node)];
+        if (from >= 0) add(from, static_cast<int>(i));
+        if (from < 0) readers[node].push_back(static_cast<int>(i));
+      }
+    hasten_updates(graph, owner, readers);
   }
-  TEMPER_CHECK(sorted.size() == clusters.size(), "clusters wait for each other");
+
+  std::vector<int> sorted() const {
+    using Ready = std::pair<int, int>;  // its turn, or -1 if nothing should come before; cluster
+    std::priority_queue<Ready, std::vector<Ready>, std::greater<>> ready;
+    const auto push = [&](int i) {
+      const auto at = static_cast<size_t>(i);
+      ready.emplace(at < hastened_.size() && hastened_[at] ? -1 : turn(clusters_[at]), i);
+    };
+    std::vector<int> waits = waits_, sorted;
+    for (size_t i = 0; i < clusters_.size(); ++i)
+      if (waits[i] == 0) push(static_cast<int>(i));
+    while (!ready.empty()) {
+      sorted.push_back(ready.top().second);
+      ready.pop();
+      for (const int user : next_[static_cast<size_t>(sorted.back())])
+        if (--waits[static_cast<size_t>(user)] == 0) push(user);
+    }
+    TEMPER_CHECK(sorted.size() == clusters_.size(), "clusters wait for each other");
+    return sorted;
+  }
+
+ private:
+  // A contraction's own place: what it takes in may stand much later, such as the decay of a weight.
+  int turn(const Cluster& cluster) const {
+    const int first = cluster.nodes.front();
+    return is_contraction(graph_.nodes()[static_cast<size_t>(first)]) ? first : cluster.nodes.back();
+  }
+
+  void add(int before, int after) {
+    if (next_[static_cast<size_t>(before)].insert(after).second) ++waits_[static_cast<size_t>(after)];
+  }
+
+  // What only renews donated state runs as soon as nobody else will read the old state: then the gradient
+  // that it reads need not be kept. Whoever reads the old state later in the plain order does not hold it up,
+  // for there it would be copied in any case.
+  void hasten_updates(const Graph& graph, const std::vector<int>& owner,
+                      const std::map<int, std::vector<int>>& readers) {
+    const std::vector<Operands> operands = operands_of(graph, clusters_);
+    std::vector<size_t> renewed(clusters_.size(), 0);
+    std::vector<int> position(clusters_.size());
+    const std::vector<int> plain = sorted();
+    for (size_t i = 0; i < plain.size(); ++i) position[static_cast<size_t>(plain[i])] = static_cast<int>(i);
+    for (const Donation& donation : graph.donations) {
+      const Value fresh = origin(graph, graph.outputs[static_cast<size_t>(donation.output)].value);
+      const int writer = owner[static_cast<size_t>(fresh.node)];
+      if (writer < 0) continue;
+      ++renewed[static_cast<size_t>(writer)];
+      const auto found = readers.find(graph.inputs[static_cast<size_t>(donation.input)].value.node);
+      if (found == readers.end()) continue;
+      for (const int reader : found->second)
+        if (position[static_cast<size_t>(reader)] < position[static_cast<size_t>(writer)])
+          add(reader, writer);
+    }
+    hastened_.resize(clusters_.size());
+    for (size_t i = 0; i < clusters_.size(); ++i)
+      hastened_[i] = renewed[i] > 0 && renewed[i] == operands[i].outputs.size();
+  }
+
+  const Graph& graph_;
+  const std::vector<Cluster>& clusters_;
+  std::vector<std::set<int>> next_;
+  std::vector<int> waits_;
+  std::vector<bool> hastened_;
+};
+
+std::vector<Cluster> in_order(const Graph& graph, std::vector<Cluster> clusters) {
+  std::vector<Cluster> sorted;
+  for (const int i : Order(graph, clusters).sorted())
+    sorted.push_back(std::move(clusters[static_cast<size_t>(i)]));
   return sorted;
 }
 

@@ -105,6 +105,7 @@ class ControlKernel : public Kernel {
     }
     CompileOptions of_body = options;
     of_body.threads = threads_of_body(node_, options.threads);
+    of_body.memory_limit = 0;  // it holds for the whole
     const TeamSize team(of_body.threads);
     for (const Graph& region : node_.regions) {
       plans_.push_back(make_plan(region, signature_of(region, std::span(layouts).subspan(first)), of_body));

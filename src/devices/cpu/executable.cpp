@@ -9,18 +9,23 @@ namespace {
 
 class CpuContext : public Context {
  public:
-  CpuContext(const Plan& plan, size_t arguments, size_t results)
-      : state(plan), arguments(arguments), results(results), arena_(Type{DType::u8, {plan.arena_bytes}}) {}
+  CpuContext(const Plan& plan, size_t arguments, size_t results, std::shared_ptr<Arena> arena)
+      : state(plan), arguments(arguments), results(results), arena_(std::move(arena)) {
+    Tensor& memory = arena_->memory;
+    if (!memory.empty() && memory.bytes() >= plan.arena_bytes) return;
+    memory = Tensor();  // first let go of
+    memory = Tensor(Type{DType::u8, {plan.arena_bytes}});
+  }
 
   void set_profiling(bool on) override { state.set_profiling(on); }
   std::vector<LaunchProfile> profile() const override { return state.profile(); }
-  std::byte* arena() { return static_cast<std::byte*>(arena_.storage()->data); }
+  std::byte* arena() { return static_cast<std::byte*>(arena_->memory.storage()->data); }
 
   PlanState state;
   std::vector<void*> arguments, results;  // addresses of this run
 
  private:
-  Tensor arena_;
+  std::shared_ptr<Arena> arena_;
 };
 
 class CpuExecutable : public Executable {
@@ -31,8 +36,9 @@ class CpuExecutable : public Executable {
         plan_(make_plan(program_->graph, {program_->inputs, program_->outputs}, program_->options)) {}
 
   const Program& program() const override { return *program_; }
-  std::unique_ptr<Context> make_context() const override {
-    return std::make_unique<CpuContext>(plan_, program_->inputs.size(), program_->outputs.size());
+  std::unique_ptr<Context> make_context(std::shared_ptr<Arena> arena) const override {
+    return std::make_unique<CpuContext>(plan_, program_->inputs.size(), program_->outputs.size(),
+                                        std::move(arena));
   }
   std::vector<LaunchProfile> launches() const override { return launches_of(plan_); }
 

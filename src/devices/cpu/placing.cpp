@@ -1,6 +1,7 @@
 #include "devices/cpu/placing.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "devices/cpu/onednn.h"
@@ -12,7 +13,7 @@ namespace {
 
 class Placer {
  public:
-  Placer(Plan& plan, const std::vector<Sharing>& sharing) : plan_(plan), sharing_(sharing) {}
+  explicit Placer(Plan& plan) : plan_(plan) {}
 
   void place(std::span<const Donation> donations) {
     for (const Donation& donation : donations) make_safe(donation);
@@ -27,8 +28,8 @@ class Placer {
     return buffer.where == where && buffer.index == index;
   }
 
-  bool may_share(int launch, int input, int output) const {
-    return std::binary_search(sharing_.begin(), sharing_.end(), Sharing{launch, input, output});
+  static bool may_share(const Launch& launch, int input, int output) {
+    return std::ranges::binary_search(launch.in_place, std::pair{input, output});
   }
 
   // The result takes the argument's memory: its writer must come after every other reader of the argument.
@@ -49,7 +50,7 @@ class Placer {
       const Launch& launch = plan_.launches[static_cast<size_t>(reader)];
       for (int input = 0; input < launch.inputs; ++input) {
         if (!is(buffer(launch.buffers[static_cast<size_t>(input)]), Buffer::argument, argument)) continue;
-        if (reader > writer || !may_share(writer, input, output)) return true;
+        if (reader > writer || !may_share(launch, input, output)) return true;
       }
     }
     return false;
@@ -78,26 +79,31 @@ class Placer {
 
   // memory_[b]: the buffer whose memory b lies in; its `last` covers all that do.
   void share_memory() {
-    for (const Sharing& sharing : sharing_) {
-      const Launch& launch = plan_.launches[static_cast<size_t>(sharing.launch)];
-      const int output = launch.buffers[static_cast<size_t>(sharing.output)];
-      const int input = memory_[static_cast<size_t>(launch.buffers[static_cast<size_t>(sharing.input)])];
-      if (memory_[static_cast<size_t>(output)] != output || !fits(sharing, launch, input, output)) continue;
-      memory_[static_cast<size_t>(output)] = input;
-      buffer(input).last = buffer(output).last;
+    for (int i = 0; i < static_cast<int>(plan_.launches.size()); ++i) {
+      const Launch& launch = plan_.launches[static_cast<size_t>(i)];
+      for (const auto& [from, to] : launch.in_place) {
+        const int output = launch.buffers[static_cast<size_t>(to)];
+        const int input = memory_[static_cast<size_t>(launch.buffers[static_cast<size_t>(from)])];
+        if (memory_[static_cast<size_t>(output)] != output || !fits(i, from, to, input)) continue;
+        memory_[static_cast<size_t>(output)] = input;
+        buffer(input).last = buffer(output).last;
+      }
     }
   }
 
-  bool fits(const Sharing& sharing, const Launch& launch, int input, int output) {
-    const Buffer &from = buffer(input), &to = buffer(output);
-    if (from.where != Buffer::arena || to.where != Buffer::arena || from.bytes != to.bytes) return false;
-    if (from.last != sharing.launch || to.first != sharing.launch) return false;
+  // Whether the output at position `to` may lie in the memory `input` of the one at position `from`.
+  bool fits(int number, int from, int to, int input) {
+    const Launch& launch = plan_.launches[static_cast<size_t>(number)];
+    const Buffer &before = buffer(input), &after = buffer(launch.buffers[static_cast<size_t>(to)]);
+    if (before.where != Buffer::arena || after.where != Buffer::arena || before.bytes != after.bytes)
+      return false;
+    if (before.last != number || after.first != number) return false;
     // Every other operand in that memory must be one the kernel may overwrite too.
     for (int position = 0; position < static_cast<int>(launch.buffers.size()); ++position) {
-      if (position == sharing.input ||
+      if (position == from ||
           memory_[static_cast<size_t>(launch.buffers[static_cast<size_t>(position)])] != input)
         continue;
-      if (position >= launch.inputs || !may_share(sharing.launch, position, sharing.output)) return false;
+      if (position >= launch.inputs || !may_share(launch, position, to)) return false;
     }
     return true;
   }
@@ -115,17 +121,33 @@ class Placer {
     for (size_t i = 0; i < numbers.size(); ++i) buffer(numbers[i]).offset = arena.offsets[i];
     for (size_t i = 0; i < plan_.buffers.size(); ++i) plan_.buffers[i].offset = buffer(memory_[i]).offset;
     plan_.arena_bytes = arena.bytes;
+    plan_.arena_floor = arena.floor;
   }
 
   Plan& plan_;
-  const std::vector<Sharing>& sharing_;
   std::vector<int> memory_;
 };
 
 }  // namespace
 
-void place(Plan& plan, const std::vector<Sharing>& sharing, std::span<const Donation> donations) {
-  Placer(plan, sharing).place(donations);
+void place(Plan& plan, std::span<const Donation> donations) { Placer(plan).place(donations); }
+
+std::vector<int> overwriting_launches(const Plan& plan, size_t arguments,
+                                      std::span<const Donation> donations) {
+  const int launches = static_cast<int>(plan.launches.size());
+  std::map<int, int> writer;  // by result
+  for (int i = 0; i < launches; ++i) {
+    const Launch& launch = plan.launches[static_cast<size_t>(i)];
+    for (size_t k = static_cast<size_t>(launch.inputs); k < launch.buffers.size(); ++k) {
+      const Buffer& written = plan.buffers[static_cast<size_t>(launch.buffers[k])];
+      if (written.where == Buffer::result) writer.emplace(written.index, i);
+    }
+  }
+  std::vector<int> overwriting(arguments, launches);
+  for (const Donation& donation : donations)
+    if (const auto found = writer.find(donation.output); found != writer.end())
+      overwriting[static_cast<size_t>(donation.input)] = found->second;
+  return overwriting;
 }
 
 }  // namespace temper::cpu

@@ -4,14 +4,11 @@
 
 namespace temper::cpu {
 
-// In this launch the output may lie where the input lies; positions in Launch::buffers.
-struct Sharing {
-  int launch, input, output;
-  friend auto operator<=>(const Sharing&, const Sharing&) = default;
-};
+// A result that would overwrite a donated argument before its last reader goes through the arena.
+void place(Plan& plan, std::span<const Donation> donations);
 
-// `sharing` is sorted. A result that would overwrite a donated argument before its last reader goes through
-// the arena.
-void place(Plan& plan, const std::vector<Sharing>& sharing, std::span<const Donation> donations);
+// The launch that writes each donated argument's memory, by argument; the number of launches where none does.
+std::vector<int> overwriting_launches(const Plan& plan, size_t arguments,
+                                      std::span<const Donation> donations);
 
 }  // namespace temper::cpu

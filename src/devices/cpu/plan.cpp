@@ -8,7 +8,7 @@
 #include "devices/cpu/fusion.h"
 #include "devices/cpu/launches.h"
 #include "devices/cpu/onednn.h"
-#include "devices/cpu/placing.h"
+#include "devices/cpu/repeating.h"
 #include "ir/op.h"
 #include "target/cost.h"
 
@@ -31,7 +31,7 @@ class Planner {
     find_direct_results();
     for (size_t i = 0; i < clusters_.size(); ++i) add_cluster(clusters_[i], operands_[i]);
     add_results();
-    place(plan_, sharing_, graph_.donations);
+    fit_memory(plan_, signature_, graph_.donations, options_.memory_limit);
     return std::move(plan_);
   }
 
@@ -145,9 +145,8 @@ class Planner {
       launch.buffers.push_back(add_output(output, made.placement.outputs[i]));
       launch.about.bytes += byte_size(graph_.type(output));
     }
-    const auto number = plan_.launches.size();
+    note_in_place(launch, cluster, operands, made.placement);
     add_launch(std::move(launch));
-    note_sharing(number, cluster, operands, made.placement);
   }
 
   int add_output(Value value, int64_t layout) {
@@ -159,8 +158,8 @@ class Planner {
   }
 
   // Which outputs may lie in the memory of which inputs.
-  void note_sharing(size_t launch, const Cluster& cluster, const Operands& operands,
-                    const Placement& placement) {
+  void note_in_place(Launch& launch, const Cluster& cluster, const Operands& operands,
+                     const Placement& placement) const {
     const Node& root = graph_.nodes()[static_cast<size_t>(cluster.nodes[0])];
     if (is_contraction(root) || is_control(root)) return;
     for (size_t i = 0; i < operands.inputs.size(); ++i)
@@ -169,8 +168,7 @@ class Planner {
         const bool alike = byte_size(graph_.type(input)) == byte_size(graph_.type(output)) &&
                            placement.inputs[i] == placement.outputs[j];
         if (alike && in_place(graph_, cluster, input, output))
-          sharing_.push_back(
-              {static_cast<int>(launch), static_cast<int>(i), static_cast<int>(operands.inputs.size() + j)});
+          launch.in_place.emplace_back(static_cast<int>(i), static_cast<int>(operands.inputs.size() + j));
       }
   }
 
@@ -209,7 +207,6 @@ class Planner {
   std::map<Key, int> where_;       // buffers by value and layout
   std::map<Value, int64_t> home_;  // the first layout a value had
   std::map<Key, int> direct_;      // -> result
-  std::vector<Sharing> sharing_;
 };
 
 }  // namespace

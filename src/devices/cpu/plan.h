@@ -14,10 +14,12 @@ struct Buffer {
 };
 
 struct Launch {
-  std::unique_ptr<Kernel> kernel;
-  std::vector<int> buffers;  // positions in Plan::buffers: inputs, outputs, scratch
-  int inputs = 0;            // how many of them are inputs
-  LaunchProfile about;       // name, kind, flops, bytes
+  std::shared_ptr<const Kernel> kernel;  // launches that repeat another have its kernel
+  std::vector<int> buffers;              // positions in Plan::buffers: inputs, outputs, scratch
+  int inputs = 0;                        // how many of them are inputs
+  LaunchProfile about;                   // name, kind, flops, bytes
+  // (input, output), positions in `buffers`, sorted: the output may lie where the input lies.
+  std::vector<std::pair<int, int>> in_place = {};
 };
 
 struct Plan {
@@ -25,6 +27,8 @@ struct Plan {
   std::vector<Launch> launches;
   std::vector<Tensor> constants;
   int64_t arena_bytes = 0;
+  int64_t arena_floor = 0;        // what lives at the busiest launch
+  int64_t plain_arena_bytes = 0;  // if nothing were computed again
 };
 
 // What the caller sees of a graph compiled for this device.

@@ -26,6 +26,7 @@ std::vector<LaunchProfile> launches_of(const Plan& plan) {
   for (const Launch& launch : plan.launches) {
     std::vector<LaunchProfile> inside = launch.kernel->launches();
     if (inside.empty()) inside.push_back(launch.about);
+    for (LaunchProfile& about : inside) about.again = launch.about.again;
     list.insert(list.end(), inside.begin(), inside.end());
   }
   return list;

@@ -49,13 +49,16 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
   program.outputs = seen.outputs;
   const Plan plan = make_plan(graph, seen, program.options);
   program.memory.temporaries = plan.arena_bytes;
+  program.memory.floor = plan.arena_floor;
+  program.memory.plain_temporaries = plan.plain_arena_bytes;
   for (const Argument& input : seen.inputs)
     program.memory.arguments += stored_bytes(input.type, input.layout);
-  for (const Argument& output : seen.outputs) program.memory.outputs += byte_size(output.type);
-  if (options.memory_limit > 0 && plan.arena_bytes > options.memory_limit)
-    throw Error(ErrorKind::exhausted,
-                concat("the program needs ", plan.arena_bytes, " bytes of temporaries, the limit is ",
-                       options.memory_limit, "; use a smaller batch"));
+  for (const Argument& output : seen.outputs)
+    program.memory.outputs += stored_bytes(output.type, output.layout);
+  for (const Donation& donation : graph.donations) {
+    const Argument& taken = seen.outputs[static_cast<size_t>(donation.output)];
+    program.memory.outputs -= stored_bytes(taken.type, taken.layout);
+  }
   return program;
 }
 

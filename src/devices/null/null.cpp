@@ -27,7 +27,9 @@ class NullExecutable : public Executable {
       : device_(device), program_(std::move(program)) {}
 
   const Program& program() const override { return *program_; }
-  std::unique_ptr<Context> make_context() const override { return std::make_unique<Context>(); }
+  std::unique_ptr<Context> make_context(std::shared_ptr<Arena>) const override {
+    return std::make_unique<Context>();
+  }
 
   void run(Context&, std::span<Tensor> arguments, std::span<Tensor> results) const override {
     TEMPER_CHECK(arguments.size() == program_->inputs.size() && results.size() == program_->outputs.size());

@@ -128,6 +128,56 @@ TEST_F(CommandLineTest, ResultsOfEvalPredictAndBench) {
   EXPECT_THAT(keys(step), IsSupersetOf({"steps", "seconds", "loss_first", "loss_last"}));
 }
 
+TEST_F(CommandLineTest, MemoryIsALimitOfTheProcess) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "skipped, because a sanitizer takes more memory than the step";
+#endif
+  const std::string words = "bench mobilenet_v2 --train --batch 8 --iterations 3 --no-peaks --json ";
+  const Json free = Json::parse(temper(words).output);
+  const auto most = free.at("peak_rss_bytes").integer();
+  for (const double share : {0.85, 0.65}) {
+    const auto limit = static_cast<int64_t>(share * static_cast<double>(most));
+    const Outcome outcome = temper(words + concat("--memory ", limit));
+    ASSERT_EQ(outcome.code, 0) << stderr_text();
+    const Json small = Json::parse(outcome.output);
+    EXPECT_LE(small.at("peak_rss_bytes").integer(), limit);
+    EXPECT_LE(small.at("memory").at("needed").integer(), limit);
+    EXPECT_GT(small.at("memory").at("repeated_launches").integer(), 0);
+    EXPECT_EQ(small.at("loss_first").number(), free.at("loss_first").number());
+  }
+  const Outcome refused = temper(words + "--memory 150M");
+  EXPECT_EQ(refused.code, 4);
+  const Json error = Json::parse(refused.output).at("error");
+  EXPECT_EQ(error.at("kind").text(), "exhausted");
+  EXPECT_THAT(error.at("message").text(), HasSubstr("memory: a step of batch 8 needs at least "));
+  EXPECT_EQ(temper("inspect mobilenet_v2 --train --batch 8 --plan --memory 150M").code, 4);
+}
+
+TEST_F(CommandLineTest, APlanNamesWhatFusionSaves) {
+  const Json plan = Json::parse(temper("inspect cnn --train --plan --json").output);
+  ASSERT_GT(plan.at("fusions").items().size(), 4u);
+  for (const Json& fusion : plan.at("fusions").items()) {
+    EXPECT_THAT(keys(fusion), testing::UnorderedElementsAre("kind", "node", "nodes", "bytes_apart",
+                                                            "bytes_fused", "bytes_saved"));
+    EXPECT_GT(fusion.at("nodes").integer(), 1);
+  }
+  EXPECT_THAT(temper("inspect cnn --train --plan").output, HasSubstr("fusion saves "));
+}
+
+TEST_F(CommandLineTest, AnUpdateIsMeasuredAlone) {
+  const Json plain =
+      Json::parse(temper("bench mlp:784-512-10 --update --optimizer adamw --iterations 3 --json").output);
+  EXPECT_EQ(plain.at("parameters").integer(), 784 * 512 + 512 + 512 * 10 + 10);
+  const auto each = [](const Json& json) {
+    return json.at("plan").at("bytes").number() / json.at("parameters").number();
+  };
+  EXPECT_NEAR(each(plain), 28, 0.1) << "p, m, v read and written, the gradient read";
+  const Json more = Json::parse(
+      temper("bench mlp:784-512-10 --update --optimizer adamw --clip-norm 1 --ema 0.9 --iterations 3 --json")
+          .output);
+  EXPECT_NEAR(each(more), 40, 0.1) << "the gradient once more for its norm, the average read and written";
+}
+
 TEST_F(CommandLineTest, AMissedTargetIsExitCode3) {
   EXPECT_EQ(tune("--min test.accuracy=0.999").code, 3);
   EXPECT_THAT(stderr_text(), HasSubstr("target missed: test.accuracy is 0."));

@@ -106,6 +106,27 @@ TEST_P(RandomGraphs, AgreeWithTheReference) {
   }
 }
 
+TEST_P(RandomGraphs, KeepTheirBitsInTheLeastMemory) {
+  Graph graph;
+  Draw(graph, GetParam()).run(10 + static_cast<int>(GetParam()) * 2);
+  std::vector<Tensor> inputs;
+  for (const Port& port : graph.inputs)
+    inputs.push_back(filled(graph.type(port.value), inputs.size() + GetParam()));
+  const std::vector<Tensor> plain = run_once(processor(), graph, inputs, {.threads = 2});
+  int64_t least = 0;
+  try {
+    compile(processor(), graph, {.threads = 2, .memory_limit = 1});
+  } catch (const MemoryRefused& refused) {
+    least = refused.least();
+  }
+  ASSERT_GT(least, 0);
+  const std::vector<Tensor> small =
+      run_once(processor(), graph, inputs, {.threads = 2, .memory_limit = least});
+  for (size_t i = 0; i < plain.size(); ++i)
+    EXPECT_EQ(std::memcmp(plain[i].data(), small[i].data(), static_cast<size_t>(plain[i].bytes())), 0)
+        << graph.outputs[i].name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Cpu, RandomGraphs, testing::Range(0u, 40u));
 
 }  // namespace

@@ -264,7 +264,65 @@ TEST(Executable, MeasuresItsLaunches) {
 }
 
 TEST(Executable, RefusesAMemoryLimitItCannotKeep) {
-  EXPECT_THROW(load(training_step(4), {.memory_limit = 100}), Error);
+  try {
+    load(training_step(4), {.memory_limit = 100});
+    FAIL() << "a step in 100 bytes";
+  } catch (const MemoryRefused& refused) {
+    EXPECT_EQ(refused.kind(), ErrorKind::exhausted);
+    const auto least = load(training_step(4), {.memory_limit = refused.least()});
+    EXPECT_EQ(least->program().memory.total(), refused.least());
+    EXPECT_THROW(load(training_step(4), {.memory_limit = refused.least() - 1}), MemoryRefused);
+    EXPECT_NE(std::string(refused.what()).find("the largest tensors: "), std::string::npos);
+  }
+}
+
+// Gradients are all there before the first update in the graph; none has to wait for it in memory.
+TEST(Executable, UpdatesAsSoonAsAGradientIsThere) {
+  constexpr int kLayers = 12;
+  const Type weight{DType::f32, {64, 64}};
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {DType::f32, {64, 64}});
+  std::vector<Value> weights, gradients;
+  for (int i = 0; i < kLayers; ++i) weights.push_back(b.input(concat("w", i), weight));
+  Value y = x;
+  for (int i = 0; i < kLayers; ++i) {
+    gradients.push_back(ops::matmul(b, y, ops::transpose(b, weights[static_cast<size_t>(i)], {1, 0})));
+    y = ops::matmul(b, y, weights[static_cast<size_t>(i)]);
+  }
+  for (int i = 0; i < kLayers; ++i) {
+    const auto at = static_cast<size_t>(i);
+    graph.donations.push_back({i + 1, i});
+    b.output(concat("w", i), ops::sub(b, weights[at], ops::mul(b, gradients[at], 0.1)));
+  }
+  b.output("y", y);
+  const auto executable = load(graph);
+  EXPECT_LE(executable->program().memory.temporaries, 6 * byte_size(weight));
+  for (const LaunchProfile& launch : executable->launches()) EXPECT_NE(launch.kind, "copy") << launch.name;
+  expect_donation_is_safe(graph);
+}
+
+TEST(Executable, ContextsMayShareAnArena) {
+  const Graph small = training_step(2), large = training_step(8);
+  const auto first = load(small), second = load(large);
+  const auto arena = std::make_shared<Arena>();
+  const auto a = first->make_context(arena), b = second->make_context(arena);
+  EXPECT_EQ(arena->memory.bytes(),
+            std::max(first->program().memory.temporaries, second->program().memory.temporaries));
+  const auto run_in = [&](const Executable& executable, Context& context, const Graph& graph) {
+    std::vector<Tensor> arguments, results(executable.program().outputs.size());
+    const std::vector<Tensor> inputs = step_inputs(graph);
+    for (size_t i = 0; i < inputs.size(); ++i)
+      arguments.push_back(upload(processor(), inputs[i], executable.program().inputs[i]));
+    executable.run(context, arguments, results);
+    for (Tensor& result : results) result = download(processor(), result);
+    return results;
+  };
+  const std::vector<Tensor> alone = run(small, step_inputs(small)), also = run(large, step_inputs(large));
+  for (int i = 0; i < 2; ++i) {
+    expect_same_bits(run_in(*first, *a, small), alone);
+    expect_same_bits(run_in(*second, *b, large), also);
+  }
 }
 
 TEST(Device, KeepsTensorsThroughEveryLayout) {
