@@ -5,10 +5,12 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <limits>
 
 #include "codegen/tape_names.h"
+#include "devices/cpu/kernels/groups.h"
 
 namespace temper::cpu {
 namespace {
@@ -116,6 +118,68 @@ TEST(Block, HalvesRoundToNearestEvenBothWays) {
       ASSERT_EQ(back[i], dtype == DType::f16 ? f32_to_f16(wide[i]) : f32_to_bf16(wide[i])) << wide[i];
     }
   }
+}
+
+TEST(Block, AUniformOperandIsReadOnce) {
+  std::vector<float> x(67), y(67, 1.7f), plain(67), uniform(67);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i) * 0.37f - 9;
+  std::vector<float> one(67, std::nanf(""));
+  one[0] = 1.7f;
+  for (const TapeOp op : {TapeOp::add, TapeOp::sub, TapeOp::mul, TapeOp::div, TapeOp::max, TapeOp::min,
+                          TapeOp::mul_add, TapeOp::neg_mul_add})
+    for (int mask = 1; mask < 8; ++mask) {
+      const auto pick = [&](int bit, const std::vector<float>& numbers) {
+        return (mask >> bit & 1 ? numbers : x).data();
+      };
+      const auto run = [&](int flags, const std::vector<float>& numbers, std::vector<float>& out) {
+        block_function(op, DType::f32, DType::f32, flags)(pick(0, numbers), pick(1, numbers),
+                                                          pick(2, numbers), out.data(), 67);
+      };
+      run(0, y, plain);
+      const bool three = op == TapeOp::mul_add || op == TapeOp::neg_mul_add;
+      run(mask & (three ? 7 : 3), one, uniform);
+      EXPECT_EQ(std::memcmp(plain.data(), uniform.data(), sizeof(float) * 67), 0)
+          << to_string(op) << " " << mask;
+    }
+}
+
+// Groups do what their instructions do one by one, to the bit, at every length.
+TEST(Block, AGroupIsItsInstructions) {
+  const std::vector<float> s(67, 0.9f), t(67, 0.1f), epsilon(67, 1e-8f);
+  std::vector<float> x(67), y(67), v(67), a(67), b(67), c(67), d(67), found(67);
+  for (size_t i = 0; i < x.size(); ++i) {
+    x[i] = std::sin(static_cast<float>(i)), y[i] = std::cos(static_cast<float>(3 * i));
+    v[i] = 0.01f + static_cast<float>(i % 7);
+  }
+  const auto run = [](TapeOp op, const std::vector<float>& p, const std::vector<float>& q,
+                      const std::vector<float>& r, std::vector<float>& out) {
+    block_function(op, DType::f32, DType::f32)(p.data(), q.data(), r.data(), out.data(), 67);
+  };
+  const auto expect = [&](GroupFunction group, std::array<const float*, kMaxGroupOperands> operands,
+                          const std::vector<float>& expected) {
+    for (int64_t n = 1; n <= 67; ++n) {
+      std::fill(found.begin(), found.end(), 5.0f);
+      group(operands.data(), found.data(), n);
+      for (size_t i = 0; i < 67; ++i)
+        ASSERT_EQ(found[i], static_cast<int64_t>(i) < n ? expected[i] : 5.0f) << n << " " << i;
+    }
+  };
+  const GroupFunctions& all = group_functions();
+  run(TapeOp::mul, x, s, x, a);
+  run(TapeOp::mul_add, y, t, a, b);
+  expect(all.blend, {x.data(), s.data(), y.data(), t.data(), x.data(), x.data(), x.data()}, b);
+  run(TapeOp::mul, y, y, y, c);
+  run(TapeOp::mul_add, c, t, a, b);
+  expect(all.blend_square, {x.data(), s.data(), y.data(), t.data(), x.data(), x.data(), x.data()}, b);
+  run(TapeOp::sqrt, v, v, v, a);
+  run(TapeOp::mul_add, a, s, epsilon, b);
+  run(TapeOp::div, x, b, b, c);
+  run(TapeOp::neg_mul_add, c, t, y, d);
+  expect(all.adam_step, {v.data(), s.data(), epsilon.data(), x.data(), t.data(), y.data(), v.data()}, d);
+  run(TapeOp::mul, y, s, s, a);
+  run(TapeOp::neg_mul_add, c, t, a, d);
+  expect(all.adam_step_of_decayed,
+         {v.data(), s.data(), epsilon.data(), x.data(), t.data(), y.data(), s.data()}, d);
 }
 
 }  // namespace

@@ -66,6 +66,25 @@ bool is_uniform(const BoundTape& bound, const Tape& tape, int value) {
   return std::ranges::all_of(bound.plan.sources[at].strides, [](int64_t stride) { return stride == 0; });
 }
 
+// By value: how often it is read, results included.
+std::vector<int> uses_of(const Tape& tape) {
+  std::vector<int> uses(tape.sources.size() + tape.code.size(), 0);
+  for (const TapeInstruction& in : tape.code)
+    for (const int operand : in.operands)
+      if (operand >= 0) ++uses[static_cast<size_t>(operand)];
+  for (const TapeResult& result : tape.results) ++uses[static_cast<size_t>(result.value)];
+  return uses;
+}
+
+BoundTape::Step single_step(const TapeInstruction& in, const std::function<bool(int)>& is_uniform) {
+  int uniform = 0;
+  for (size_t k = 0; k < in.operands.size(); ++k) uniform |= is_uniform(in.operands[k]) ? 1 << k : 0;
+  BoundTape::Step step{.function = block_function(in.op, in.type, in.result, uniform)};
+  TEMPER_CHECK(step.function, "tape over ", to_string(in.type));
+  std::ranges::copy(in.operands, step.operands.begin());
+  return step;
+}
+
 int64_t storage_size(DType dtype) { return bit_width(dtype) / 8; }
 
 }  // namespace
@@ -74,16 +93,17 @@ BoundTape bind(Tape tape, std::span<const Placed> inputs, std::span<const Placed
   BoundTape bound;
   bound.plan = plan_tape(tape, inputs, outputs);
   bound.last_read.assign(tape.sources.size() + tape.code.size(), 0);
-  for (size_t i = 0; i < tape.code.size(); ++i) {
-    const TapeInstruction& in = tape.code[i];
-    int uniform = 0;
-    for (size_t k = 0; k < in.operands.size(); ++k)
-      uniform |= is_uniform(bound, tape, in.operands[k]) ? 1 << k : 0;
-    const BlockFunction function = block_function(in.op, in.type, in.result, uniform);
-    TEMPER_CHECK(function, "tape over ", to_string(in.type));
-    bound.steps.push_back({function, in.operands[0], in.operands[1], in.operands[2]});
-    for (int operand : in.operands)
+  const std::function<bool(int)> uniform = [&](int value) { return is_uniform(bound, tape, value); };
+  const std::vector<int> uses = uses_of(tape);
+  for (size_t i = 0; i < tape.code.size(); ++i)
+    for (int operand : tape.code[i].operands)
       if (operand >= 0) bound.last_read[static_cast<size_t>(operand)] = i;
+  for (size_t i = 0; i < tape.code.size();) {
+    const std::optional<InstructionGroup> group = find_group(tape, i, uses, uniform);
+    bound.steps.push_back(group ? BoundTape::Step{.group = group->function, .operands = group->operands}
+                                : single_step(tape.code[i], uniform));
+    i += group ? group->count : 1;
+    bound.steps.back().result = static_cast<int>(tape.sources.size() + i) - 1;
   }
   for (const TapeSource& s : tape.sources) bound.loads.push_back(load_function(s.dtype));
   for (const TapeResult& r : tape.results) {  // stored or folded when all instructions are done
@@ -216,7 +236,14 @@ void BlockRun::run(const TapeBlock& block, const TapeBlock* next) {
   for (size_t i = 0; i < bound_.steps.size(); ++i) {
     if (next) fetch(lines);
     const BoundTape::Step& s = bound_.steps[i];
-    s.function(at(s.a), at(s.b), at(s.c), at_[first + i], n);
+    void* const out = at_[static_cast<size_t>(s.result)];
+    if (!s.group) {
+      s.function(at(s.operands[0]), at(s.operands[1]), at(s.operands[2]), out, n);
+      continue;
+    }
+    std::array<const float*, kMaxGroupOperands> operands;
+    for (size_t k = 0; k < operands.size(); ++k) operands[k] = static_cast<const float*>(at(s.operands[k]));
+    s.group(operands.data(), static_cast<float*>(out), n);
   }
   for (size_t i = 0; i < tape.results.size(); ++i)
     if (!tape.results[i].reduced && !direct_[i])

@@ -1,17 +1,20 @@
 #pragma once
 // A tape bound to memory layouts and instruction functions, and one thread's walk over its blocks.
+#include "devices/cpu/kernels/groups.h"
 #include "devices/cpu/kernels/tape_plan.h"
 
 namespace temper::cpu {
 
 struct BoundTape {
   struct Step {
-    BlockFunction function;
-    int a, b, c;  // values; negative: none
+    BlockFunction function;                            // or
+    GroupFunction group = nullptr;                     // of several instructions
+    int result = 0;                                    // value
+    std::array<int, kMaxGroupOperands> operands = {};  // values; negative: none
   };
   Tape tape;
   TapePlan plan;
-  std::vector<Step> steps;            // of tape.code
+  std::vector<Step> steps;            // of tape.code, in its order
   std::vector<size_t> last_read;      // by value: position of the instruction that reads it last
   std::vector<BlockFunction> loads;   // by source
   std::vector<BlockFunction> stores;  // by result
