@@ -1,7 +1,6 @@
 // Batch norm of f32 or bf16 pictures with f32 parameters, with or without a sum and a clamp behind it: sums
-// per channel in f64, cut into chunks that depend on the shape alone, then one map.
+// per channel, cut into chunks that depend on the shape alone, then one map.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -27,7 +26,7 @@ struct Picture {
 };
 
 Picture picture(const Operand& x) {
-  constexpr int64_t kWide = 256, kChunkElements = 32768, kMaxChunks = 16;
+  constexpr int64_t kWide = 512, kChunkElements = 32768, kMaxChunks = 16;
   Picture p;
   const Ints along = x.along();
   p.channels = x.shape().size(1);
@@ -67,114 +66,56 @@ struct Scratch {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr Bounds kUnbounded{-kInfinity, kInfinity};
 
-constexpr int64_t kPiece = 4096;  // elements that stay in the first-level cache between two loops
+// What is summed: x and its square, or, where there is a dy, that and its product with x.
 template <class T>
-using Piece = std::array<T, kPiece>;
-
-// Reads dy, set to 0 where the clamp behind the norm was closed.
-template <class T>
-class Cotangent {
- public:
+struct Summed {
+  const T* x;
   const T* dy = nullptr;
-  const T* y = nullptr;  // null: computed again from x
-  const T* x = nullptr;
-  T* gated = nullptr;  // where the first pass leaves what it read; may be null
-  Bounds bounds = kUnbounded;
+  Gate<T> gate = {};
 
-  // n elements from `at`, the first of channel `channel`; `room` may be used.
-  const T* first(const Picture& p, const Scratch& s, int64_t at, int64_t n, int64_t channel, T* room) const {
-    return is_open() ? dy + at : compute(p, s, at, n, channel, gated ? gated + at : room);
-  }
-  const T* again(const Picture& p, const Scratch& s, int64_t at, int64_t n, int64_t channel, T* room) const {
-    if (is_open()) return dy + at;
-    return gated ? gated + at : compute(p, s, at, n, channel, room);
-  }
-
- private:
-  bool is_open() const { return !gated && bounds.low == -kInfinity && bounds.high == kInfinity; }
-
-  const T* compute(const Picture& p, const Scratch& s, int64_t at, int64_t n, int64_t channel,
-                   T* result) const {
+  void rows(const Picture& p, const Scratch& s, int64_t at, int64_t count, int64_t columns, double* first,
+            double* second) const {
     const ChannelFunctions<T>& f = channel_functions<T>();
-    if (!y) {
-      const ChannelConstants forward{s.centre + channel, s.forward_factor + channel, s.slope + channel,
-                                     s.forward_shift + channel};
-      (p.rows() ? f.apply_row : f.apply_plane)(x + at, nullptr, forward, kUnbounded, n, result);
-    }
-    f.gate(dy + at, y ? y + at : result, bounds, n, result);
-    return result;
+    if (!dy) return f.sum_rows(x + at, s.centre, count, columns, p.width(), first, second);
+    f.sum_gradient_rows(x + at, dy + at, gate.at(at, 0), s.centre, count, columns, p.width(), first, second);
+  }
+  void plane(const Scratch& s, int64_t at, int64_t n, int64_t channel, double* first, double* second) const {
+    const ChannelFunctions<T>& f = channel_functions<T>();
+    if (!dy) return f.sum_plane(x + at, s.centre + channel, n, first, second);
+    f.sum_gradient_plane(x + at, dy + at, gate.at(at, channel), s.centre + channel, n, first, second);
   }
 };
 
-// Calls part(begin, length) over [0, n) in pieces.
-template <class Part>
-void in_pieces(int64_t n, Part&& part) {
-  for (int64_t begin = 0; begin < n; begin += kPiece) part(begin, std::min(kPiece, n - begin));
-}
-
-// Adds `count` rows of `columns` elements from `at`, one under the other.
-template <class T>
-void add_rows(const Picture& p, const T* x, const Cotangent<T>* dy, const Scratch& s, int64_t at,
-              int64_t count, int64_t columns, double* first, double* second) {
-  const ChannelFunctions<T>& f = channel_functions<T>();
-  if (!dy) return f.sum_rows(x + at, nullptr, s.centre, count, columns, p.width(), 0, first, second);
-  Piece<T> room;
-  in_pieces(columns, [&](int64_t begin, int64_t n) {
-    const int64_t most = kPiece / n;
-    for (int64_t row = 0; row < count; row += most) {
-      const int64_t rows = std::min(most, count - row), from = at + row * p.width() + begin;
-      const T* values = nullptr;
-      for (int64_t i = rows; i-- > 0;)
-        values = dy->first(p, s, from + i * p.width(), n, begin, room.data() + i * n);
-      const bool moved = values == room.data();
-      f.sum_rows(x + from, values, s.centre + begin, rows, n, p.width(), moved ? n : p.width(), first + begin,
-                 second + begin);
-    }
-  });
-}
-
 // The sums of one chunk of rows.
 template <class T>
-void sum_chunk_of_rows(const Picture& p, const T* x, const Cotangent<T>* dy, const Scratch& s,
-                       int64_t chunk) {
-  constexpr int64_t kBlockElements = 8192;  // stays in the first-level cache while strips pass over it
+void sum_chunk_of_rows(const Picture& p, const Summed<T>& summed, const Scratch& s, int64_t chunk) {
   double *first = s.sums + 2 * chunk * p.width(), *second = first + p.width();
   std::fill_n(first, 2 * p.width(), 0.0);
   const int64_t rows = p.outer / p.repeat;
   const int64_t begin = rows * chunk / p.chunks, end = rows * (chunk + 1) / p.chunks;
-  const int64_t block = std::max<int64_t>(1, kBlockElements / p.width());
-  for (int64_t row = begin; row < end; row += block)
-    add_rows(p, x, dy, s, row * p.width(), std::min(block, end - row), p.width(), first, second);
+  summed.rows(p, s, begin * p.width(), end - begin, p.width(), first, second);
   if (chunk == p.chunks - 1 && p.outer % p.repeat)  // the rows that do not fill a repeated one
-    add_rows(p, x, dy, s, rows * p.width(), 1, p.outer % p.repeat * p.channels, first, second);
+    summed.rows(p, s, rows * p.width(), 1, p.outer % p.repeat * p.channels, first, second);
 }
 
 template <class T>
-void sum_chunk_of_planes(const Picture& p, const T* x, const Cotangent<T>* dy, const Scratch& s,
-                         int64_t task) {
+void sum_chunk_of_planes(const Picture& p, const Summed<T>& summed, const Scratch& s, int64_t task) {
   const int64_t channel = task / p.chunks, chunk = task % p.chunks;
   double* first = s.sums + 2 * chunk * p.width() + channel;
   double* second = first + p.width();
   *first = *second = 0;
-  Piece<T> room;
-  for (int64_t i = p.outer * chunk / p.chunks; i < p.outer * (chunk + 1) / p.chunks; ++i) {
-    const int64_t at = (i * p.channels + channel) * p.inner;
-    in_pieces(p.inner, [&](int64_t begin, int64_t n) {
-      channel_functions<T>().sum_plane(x + at + begin,
-                                       dy ? dy->first(p, s, at + begin, n, channel, room.data()) : nullptr,
-                                       s.centre[channel], n, first, second);
-    });
-  }
+  for (int64_t i = p.outer * chunk / p.chunks; i < p.outer * (chunk + 1) / p.chunks; ++i)
+    summed.plane(s, (i * p.channels + channel) * p.inner, p.inner, channel, first, second);
 }
 
 // Leaves the channels' sums in the first 2 x channels of s.sums' rows.
 template <class T>
-void sum(const Picture& p, const T* x, const Cotangent<T>* dy, const Scratch& s) {
+void sum(const Picture& p, const Summed<T>& summed, const Scratch& s) {
   if (p.rows())
-    parallel_tasks(p.chunks, p.elements(), [&](int64_t chunk) { sum_chunk_of_rows(p, x, dy, s, chunk); });
+    parallel_tasks(p.chunks, p.elements(), [&](int64_t chunk) { sum_chunk_of_rows(p, summed, s, chunk); });
   else
     parallel_tasks(p.channels * p.chunks, p.elements(),
-                   [&](int64_t task) { sum_chunk_of_planes(p, x, dy, s, task); });
+                   [&](int64_t task) { sum_chunk_of_planes(p, summed, s, task); });
   for (int64_t k = 0; k < 2; ++k)
     for (int64_t c = 0; c < p.channels; ++c) {
       double total = 0;
@@ -188,6 +129,25 @@ void sum(const Picture& p, const T* x, const Cotangent<T>* dy, const Scratch& s)
 void repeat(const Picture& p, std::initializer_list<float*> vectors) {
   for (float* vector : vectors)
     for (int64_t i = p.channels; i < p.width(); ++i) vector[i] = vector[i - p.channels];
+}
+
+// A number near the values of each channel, so that little cancels when a variance comes from sums of
+// squares: the mean of its first ones.
+template <class T>
+void choose_centres(const Picture& p, const T* x, const Scratch& s) {
+  constexpr int64_t kSome = 64;
+  double *first = s.sums, *second = first + p.width();
+  std::fill_n(s.centre, p.width(), 0.0F);
+  std::fill_n(first, 2 * p.width(), 0.0);
+  const int64_t some = std::min(kSome, p.rows() ? p.outer : p.inner);
+  const Summed<T> summed{x};
+  if (some == 0) return;
+  for (int64_t c = 0; !p.rows() && c < p.channels; ++c)
+    summed.plane(s, c * p.inner, some, c, first + c, second + c);
+  if (p.rows()) channel_functions<T>().sum_rows(x, s.centre, some, p.channels, p.channels, first, second);
+  for (int64_t c = 0; c < p.channels; ++c)
+    s.centre[c] = static_cast<float>(first[c] / static_cast<double>(some));
+  if (p.rows()) repeat(p, {s.centre});
 }
 
 // Calls part(at, n, channel) for every run of elements whose constants begin at `channel`.
@@ -211,17 +171,12 @@ void apply(const Picture& p, const T* x, const T* addend, Bounds bounds, const S
 }
 
 template <class T>
-void apply_gradient(const Picture& p, const T* x, const Cotangent<T>& dy, const Scratch& s, T* dx) {
+void apply_gradient(const Picture& p, const T* x, const T* dy, const Gate<T>& gate, const Scratch& s, T* dx) {
   const ChannelFunctions<T>& f = channel_functions<T>();
   if (p.rows()) repeat(p, {s.factor, s.slope, s.shift});
-  in_runs(p, [&](int64_t at, int64_t all, int64_t channel) {
-    Piece<T> room;
-    in_pieces(all, [&](int64_t begin, int64_t n) {
-      const int64_t from = p.rows() ? channel + begin : channel;
-      const T* values = dy.again(p, s, at + begin, n, from, room.data());
-      (p.rows() ? f.gradient_row : f.gradient_plane)(x + at + begin, values, s.constants(from), n,
-                                                     dx + at + begin);
-    });
+  in_runs(p, [&](int64_t at, int64_t n, int64_t channel) {
+    (p.rows() ? f.gradient_row : f.gradient_plane)(x + at, dy + at, gate.at(at, channel),
+                                                   s.constants(channel), n, dx + at);
   });
 }
 
@@ -258,10 +213,11 @@ std::unique_ptr<Kernel> make_train(const NodeRequest& request, const Operand& ad
       [=](void* const* buffers) {
         const Scratch s(p, buffers[scratch]);
         const Parameters parameters{scale.in<const float>(buffers), bias.in<const float>(buffers), epsilon};
-        sum<T>(p, x.in<const T>(buffers), nullptr, s);
+        choose_centres(p, x.in<const T>(buffers), s);
+        sum(p, Summed<T>{x.in<const T>(buffers)}, s);
         for (int64_t c = 0; c < p.channels; ++c) {
-          const double m = s.sums[c] / p.count();
-          const double v = std::max(0.0, s.sums[p.width() + c] / p.count() - m * m);
+          const double away = s.sums[c] / p.count(), m = static_cast<double>(s.centre[c]) + away;
+          const double v = std::max(0.0, s.sums[p.width() + c] / p.count() - away * away);
           set_channel(s, c, m, v, parameters);
           if (mean) mean.in<float>(buffers)[c] = static_cast<float>(m);
           if (variance) variance.in<float>(buffers)[c] = static_cast<float>(v);
@@ -283,15 +239,17 @@ std::unique_ptr<Kernel> make_gradient(const NodeRequest& request, const Gradient
   const double epsilon = request.attributes().get<double>("epsilon");
   const Picture p = picture(o.x);
   const int scratch = request.scratch();
+  const bool is_open = bounds.low == -kInfinity && bounds.high == kInfinity;
   return function_kernel(
       [=](void* const* buffers) {
         const Scratch s(p, buffers[scratch]);
-        const auto* x = o.x.in<const T>(buffers);
-        const Cotangent<T> dy{.dy = o.dy.in<const T>(buffers),
-                              .y = o.y.in<const T>(buffers),
-                              .x = x,
-                              .gated = o.gated.in<T>(buffers),
-                              .bounds = bounds};
+        const auto *x = o.x.in<const T>(buffers), *dy = o.dy.in<const T>(buffers);
+        Gate<T> gate{.open = is_open && !o.gated,
+                     .y = o.y.in<const T>(buffers),
+                     .kept = o.gated.in<T>(buffers),
+                     .factor = s.forward_factor,
+                     .shift = s.forward_shift,
+                     .bounds = bounds};
         for (int64_t c = 0; c < p.channels; ++c) {
           s.centre[c] = o.mean.in<const float>(buffers)[c];
           const double v = o.variance.in<const float>(buffers)[c];
@@ -299,7 +257,7 @@ std::unique_ptr<Kernel> make_gradient(const NodeRequest& request, const Gradient
           s.forward_shift[c] = o.bias ? o.bias.in<const float>(buffers)[c] : 0;
         }
         repeat(p, {s.centre, s.forward_factor, s.forward_shift});
-        sum(p, x, &dy, s);
+        sum(p, Summed<T>{x, dy, gate}, s);
         for (int64_t c = 0; c < p.channels; ++c) {
           const double rstd =
               1 / std::sqrt(static_cast<double>(o.variance.in<const float>(buffers)[c]) + epsilon);
@@ -311,7 +269,10 @@ std::unique_ptr<Kernel> make_gradient(const NodeRequest& request, const Gradient
           if (dscale) dscale.in<float>(buffers)[c] = static_cast<float>(sum_dyz);
           if (dbias) dbias.in<float>(buffers)[c] = static_cast<float>(sum_dy);
         }
-        if (dx) apply_gradient(p, x, dy, s, dx.in<T>(buffers));
+        if (!dx) return;
+        if (gate.kept)
+          gate = {.factor = s.forward_factor, .shift = s.forward_shift};  // it has passed already
+        apply_gradient(p, x, o.gated ? o.gated.in<const T>(buffers) : dy, gate, s, dx.in<T>(buffers));
       },
       scratch_bytes(p));
 }
