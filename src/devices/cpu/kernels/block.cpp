@@ -197,6 +197,29 @@ BlockFunction f32_function(TapeOp op, int uniform) {
   }
 }
 
+BlockFunction f64_binary(TapeOp op) {
+  switch (op) {
+    case TapeOp::add:
+      return binary<double, double, Add>;
+    case TapeOp::sub:
+      return binary<double, double, Sub>;
+    case TapeOp::mul:
+      return binary<double, double, Mul>;
+    case TapeOp::div:
+      return binary<double, double, Div>;
+    case TapeOp::rem:
+      return binary<double, double, Rem>;
+    case TapeOp::pow:
+      return binary<double, double, Pow>;
+    case TapeOp::max:
+      return binary<double, double, Max>;
+    case TapeOp::min:
+      return binary<double, double, Min>;
+    default:
+      return comparison<double>(op);
+  }
+}
+
 BlockFunction f64_function(TapeOp op) {
   switch (op) {
     case TapeOp::abs:
@@ -239,24 +262,8 @@ BlockFunction f64_function(TapeOp op) {
       return unary<double, double, Round>;
     case TapeOp::is_finite:
       return unary<double, uint8_t, IsFinite>;
-    case TapeOp::add:
-      return binary<double, double, Add>;
-    case TapeOp::sub:
-      return binary<double, double, Sub>;
-    case TapeOp::mul:
-      return binary<double, double, Mul>;
-    case TapeOp::div:
-      return binary<double, double, Div>;
-    case TapeOp::rem:
-      return binary<double, double, Rem>;
-    case TapeOp::pow:
-      return binary<double, double, Pow>;
-    case TapeOp::max:
-      return binary<double, double, Max>;
-    case TapeOp::min:
-      return binary<double, double, Min>;
     default:
-      return comparison<double>(op);
+      return f64_binary(op);
   }
 }
 
