@@ -101,6 +101,17 @@ struct Resize {
 };
 Value resize(Builder& b, Value x, const Resize& attributes);
 
+// Integers for real numbers. scale, zero (which may be none: 0): one number; or a vector along `axis`; or one
+// for each element. zero has the integers' dtype. dtype may also be an 8-bit float, which has no zero.
+struct Quantization {
+  DType dtype = DType::u8;             // of the integers
+  int64_t axis = 0;                    // which numbers share a scale, where there are several
+  std::string rounding = "half_even";  // or half_up
+};
+Value quantize(Builder& b, Value x, Value scale, Value zero,
+               const Quantization& attributes);  // round(x / scale) + zero, saturating
+Value dequantize(Builder& b, Value x, Value scale, Value zero, int64_t axis = 0);  // (x - zero) scale
+
 // Randomness: keys are u32[2]. Philox4x32-10 made of integer ops.
 Value fold_in(Builder& b, Value key, uint64_t data);              // a new key
 Value random_bits(Builder& b, Value key, const Shape& shape);     // u32, static shape

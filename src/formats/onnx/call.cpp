@@ -10,6 +10,11 @@ Value Call::in(size_t i) {
   return scope.value(node.inputs[i]);
 }
 
+Value Call::fixed(size_t i) {
+  if (!has(i)) invalid("input ", i, " is missing");
+  return scope.fixed(node.inputs[i]);
+}
+
 Type Call::type(size_t i) {
   if (!has(i)) invalid("input ", i, " is missing");
   return scope.type(node.inputs[i]);

@@ -21,6 +21,7 @@ class Scope {
  public:
   virtual ~Scope() = default;
   virtual Value value(const std::string& name) = 0;  // an initialiser becomes a parameter or a constant here
+  virtual Value fixed(const std::string& name) = 0;  // the same, but an initialiser becomes a constant
   virtual Type type(const std::string& name) = 0;
   virtual std::optional<Known> known(const std::string& name) = 0;
   virtual bool wanted(const std::string& name) = 0;  // somebody reads it, or it is an output of the graph
@@ -42,6 +43,7 @@ class Call {
   // operands
   bool has(size_t i) const { return i < node.inputs.size() && !node.inputs[i].empty(); }
   Value in(size_t i);                                         // Error invalid if absent
+  Value fixed(size_t i);                                      // an operand that never trains, such as a scale
   Value maybe(size_t i) { return has(i) ? in(i) : Value(); }  // none if absent
   size_t count() const { return node.inputs.size(); }
   bool wants(size_t output) const;
@@ -114,10 +116,15 @@ std::span<const Row> conv_rows();
 std::span<const Row> pool_rows();
 std::span<const Row> normalization_rows();
 std::span<const Row> resize_rows();
+std::span<const Row> quantization_rows();
 std::span<const Row> control_rows();
 
 const Row* find_row(std::string_view name, int64_t opset);  // null if there is none
 bool known_operator(std::string_view name);                 // at any opset
+
+// What several operators do with their operands
+Value convolve(Call& c, Value x, Value w, Value bias);  // reads Conv's attributes; bias may be none
+Value multiply_matrices(Call& c, Value x, Value y);     // vectors are a row or a column that vanishes again
 
 // Small idioms
 Value splat(Call& c, Value like,

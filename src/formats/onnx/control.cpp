@@ -20,7 +20,8 @@ constexpr std::array kRows{
 
 constexpr std::array kFamilies{elementwise_rows,   activation_rows, shape_rows,  slicing_rows,
                                index_rows,         reduce_rows,     matmul_rows, conv_rows,
-                               normalization_rows, pool_rows,       resize_rows, control_rows};
+                               normalization_rows, pool_rows,       resize_rows, quantization_rows,
+                               control_rows};
 
 }  // namespace
 

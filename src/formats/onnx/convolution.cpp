@@ -41,8 +41,9 @@ int64_t groups_of(Call& c) {
   return groups;
 }
 
-Results conv(Call& c) {
-  const Value x = c.in(0), w = c.in(1), bias = c.maybe(2);
+}  // namespace
+
+Value convolve(Call& c, Value x, Value w, Value bias) {
   const Shape input = c.b.shape(x), weight = c.b.shape(w);
   const Window window = read_window(c, input, kernel_of(c, weight), false);
   const int64_t groups = groups_of(c);
@@ -51,17 +52,21 @@ Results conv(Call& c) {
   c.expect(
       multiply(weight[1], groups) == input[1] && (!weight[0].is_static() || weight.size(0) % groups == 0),
       "weight ", to_string(weight), " with ", groups, " groups does not fit input ", to_string(input));
-  if (window.kernel.size() == 2) {
+  if (window.kernel.size() == 2 && is_float(c.b.dtype(x))) {
     if (bias)
       c.expect(c.b.shape(bias) == Shape{weight[0]}, "bias ", to_string(c.b.shape(bias)),
                " does not fit weight ", to_string(weight));
-    return {ops::conv2d(c.b, x, w, bias, conv2d_of(window, groups))};
+    return ops::conv2d(c.b, x, w, bias, conv2d_of(window, groups));
   }
   const Ints ones(window.kernel.size(), 1);
   const Value y = ops::conv_general(
       c.b, x, w, {window.strides, window.low, window.high, ones, window.dilations, groups, 1});
-  return {add_bias(c, y, bias)};
+  return add_bias(c, y, bias);
 }
+
+namespace {
+
+Results conv(Call& c) { return {convolve(c, c.in(0), c.in(1), c.maybe(2))}; }
 
 struct Transposed {
   Window window;

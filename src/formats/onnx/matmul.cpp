@@ -27,10 +27,10 @@ Results gemm(Call& c) {
   return {ops::add(c.b, result, broadcast(c, bias, c.b.shape(result)))};
 }
 
-// Vectors count as a row or a column that vanishes again.
-Results matmul(Call& c) {
-  Value x = c.in(0), y = c.in(1);
-  const bool row = c.rank(0, 1) == 1, column = c.rank(1, 1) == 1;
+}  // namespace
+
+Value multiply_matrices(Call& c, Value x, Value y) {
+  const bool row = c.b.shape(x).rank() == 1, column = c.b.shape(y).rank() == 1;
   c.expect(c.b.dtype(x) == c.b.dtype(y), "operands are ", to_string(c.b.dtype(x)), " and ",
            to_string(c.b.dtype(y)));
   if (row) x = with_axes(c, x, {0});
@@ -42,11 +42,18 @@ Results matmul(Call& c) {
       outer_right(right.begin(), right.end() - 2);
   common_shape(c, Shape(outer_left), Shape(outer_right));
   const Value result = ops::matmul(c.b, x, y);
-  if (!row && !column) return {result};
+  if (!row && !column) return result;
   std::vector<Dim> dims = c.b.shape(result).dims();
   if (column) dims.pop_back();
   if (row) dims.erase(dims.end() - (column ? 1 : 2));
-  return {reshape_to(c, result, std::move(dims))};
+  return reshape_to(c, result, std::move(dims));
+}
+
+namespace {
+
+Results matmul(Call& c) {
+  c.rank(0, 1), c.rank(1, 1);
+  return {multiply_matrices(c, c.in(0), c.in(1))};
 }
 
 // --- einsum ---

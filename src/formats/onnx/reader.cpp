@@ -46,6 +46,11 @@ class Reader final : public Scope {
     if (!slot.value) slot.value = materialise(*slot.initializer);
     return slot.value;
   }
+  Value fixed(const std::string& name) override {
+    Slot& slot = find(name);
+    if (!slot.value && !slot.initializer->tensor.empty()) slot.value = constant(*slot.initializer);
+    return value(name);
+  }
   Type type(const std::string& name) override {
     const Slot& slot = find(name);
     if (slot.value || slot.initializer->tensor.empty()) return builder_.type(value(name));
@@ -157,13 +162,17 @@ class Reader final : public Scope {
     }
   }
 
+  Value constant(const InitializerDef& entry) {
+    return builder_.emit(constant_op, {}, {{"value", entry.tensor}}, entry.name);
+  }
+
   // Floats with an axis train; integers, truth values and single numbers are constants.
   Value materialise(const InitializerDef& entry) {
     if (entry.tensor.empty())
       throw error(ErrorKind::unsupported, "initialiser '", entry.name, "' holds ", entry.problem);
     const Type& type = entry.tensor.type();
     if (!is_float(type.dtype) || bit_width(type.dtype) < 16 || type.shape.rank() == 0 || frames_.size() > 1)
-      return builder_.emit(constant_op, {}, {{"value", entry.tensor}}, entry.name);
+      return constant(entry);
     parameters_[entry.name] = entry.tensor;
     return builder_.input(entry.name, type);
   }

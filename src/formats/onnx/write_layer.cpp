@@ -198,7 +198,23 @@ void resize(Emitter& e, const Node& node, Value value) {
            attributes);
 }
 
+// Without a zero point QuantizeLinear's result is u8, and that of DequantizeLinear's operand does not matter.
+void quantize(Emitter& e, const Node& node, Value value) {
+  Names inputs{e.use(node.inputs[0]), e.use(node.inputs[1])};
+  const bool has_zero = node.inputs.size() > 2 && node.inputs[2];
+  if (has_zero)
+    inputs.push_back(e.use(node.inputs[2]));
+  else if (node.op->name == "quantize")
+    inputs.push_back(e.constant(Tensor(Type{e.dtype(value), e.shape(node.inputs[1])})));
+  AttributeDefs attributes;
+  if (e.shape(node.inputs[1]).rank() > 0)
+    attributes.push_back(attribute("axis", node.attributes.get<int64_t>("axis")));
+  e.result(value, node.op->name == "quantize" ? "QuantizeLinear" : "DequantizeLinear", inputs, attributes);
+}
+
 constexpr std::array kRows{
+    WriteRow{"quantize", quantize},
+    WriteRow{"dequantize", quantize},
     WriteRow{"conv2d", conv2d},
     WriteRow{"conv_general", conv_general},
     WriteRow{"conv_input_grad", conv_input_grad},

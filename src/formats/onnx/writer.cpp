@@ -12,8 +12,24 @@ static constexpr int kLeast = 13, kMost = 21;
 // The version of the file format in which an opset came out.
 static int ir_version(int opset) { return opset < 15 ? 7 : opset < 19 ? 8 : opset < 21 ? 9 : 10; }
 
+// Of which opset on an integer, or a float of 8 bits, may be quantised; `wide`: dequantised.
+static int quantised_since(DType dtype, bool wide) {
+  if (dtype == DType::u8 || dtype == DType::i8 || (wide && dtype == DType::i32)) return 13;
+  const bool narrow = dtype == DType::i16 || dtype == DType::u16 || dtype == DType::i4 || dtype == DType::u4;
+  return narrow ? 21 : kMost + 1;
+}
+
+static bool is_quantisation(const Graph& graph, const Node& node, int opset) {
+  const bool wide = node.op->name == "dequantize";
+  const Type &x = graph.type(node.inputs[0]), &scale = graph.type(node.inputs[1]);
+  return opset >= quantised_since(wide ? x.dtype : node.outputs[0].dtype, wide) &&
+         scale.dtype == DType::f32 && (wide || x.dtype == DType::f32) && scale.shape.rank() < 2 &&
+         node.attributes.get_or<std::string>("rounding", "half_even") == "half_even";
+}
+
 // Composites that the opset has as one operator; the others are written by their definition.
-static bool has_operator(const Node& node, int opset) {
+static bool has_operator(const Graph& graph, const Node& node, int opset) {
+  if (node.op->name.ends_with("quantize")) return is_quantisation(graph, node, opset);
   if (node.op->name == "layer_norm") return opset >= 17;
   if (node.op->name == "gelu") return opset >= 20;
   return find_write_row(node.op->name) != nullptr;
@@ -40,7 +56,7 @@ static ModelDef to_file(const Model& model, int opset) {
   Model plain;
   plain.parameters = model.parameters;
   plain.name = model.name;
-  const auto keep = [&](const Graph&, const Node& node) { return has_operator(node, opset); };
+  const auto keep = [&](const Graph& graph, const Node& node) { return has_operator(graph, node, opset); };
   plain.graph = eliminate_dead(decompose(without_calls(model.graph), keep));
   ModelDef file;
   file.ir_version = ir_version(opset);
