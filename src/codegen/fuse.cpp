@@ -93,7 +93,11 @@ class Fuser {
 
   size_t instructions(const Group& g) const {
     size_t count = 0;
-    for (int i : g.nodes) count += node(i).op->name.starts_with("gelu") ? 10 : 1;
+    for (int i : g.nodes) {
+      count += node(i).op->name.starts_with("gelu") ? 10 : node(i).op->name == "quantize" ? 4 : 1;
+      for (const Value input : node(i).inputs)
+        if (input && graph_.node(input).op->name == "dequantize") count += 3;
+    }
     return count;
   }
 

@@ -158,6 +158,7 @@ class Lowering {
       TEMPER_CHECK(step, graph_.describe(v.node));
       return value(node.inputs[0], through_axes(axes, *step));
     }
+    if (name == "dequantize") return dequantize(node, axes);
     return map(v, axes);
   }
 
@@ -178,6 +179,7 @@ class Lowering {
     const DType type = graph_.type(node.inputs[name == "select" ? 1 : 0]).dtype;
     const DType result = graph_.type(v).dtype;
     if (name == "dropout_infer" || name == "barrier") return value(node.inputs[0], axes);
+    if (name == "quantize") return quantize(node, axes);
     if (name == "gelu")
       return gelu(value(node.inputs[0], axes), type, node.attributes.get<bool>("approximate"));
     if (name == "gelu_grad")
@@ -227,6 +229,44 @@ class Lowering {
     if (power != 1 && power != 2) return -1;
     const int x = value(node.inputs[0], axes);
     return power == 1 ? x : emit(TapeOp::mul, type, type, x, x);
+  }
+
+  // A scale or zero point as f32: one number, a vector along an axis, or one for each element.
+  int quantisation(const Node& node, size_t input, const Axes& axes) {
+    const Value v = node.inputs[input];
+    const Type& type = graph_.type(v);
+    if (type.shape.elements() == 1 && graph_.node(v).op == &constant_op) {
+      const Tensor& tensor = graph_.node(v).attributes.get<Tensor>("value");
+      return scalar(DType::f32, to_doubles(tensor)[0]);
+    }
+    Axes own = axes;
+    if (type.shape != graph_.type(node.inputs[0]).shape)
+      for (int& axis : own)
+        axis = type.shape.rank() == 1 && axis == node.attributes.get<int64_t>("axis") ? 0 : -1;
+    const int parameter = value(v, own);
+    return type.dtype == DType::f32 ? parameter : emit(TapeOp::convert, type.dtype, DType::f32, parameter);
+  }
+
+  int quantize(const Node& node, const Axes& axes) {
+    const DType f32 = DType::f32;
+    int y = emit(TapeOp::div, f32, f32, value(node.inputs[0], axes), quantisation(node, 1, axes));
+    y = emit(TapeOp::round, f32, f32, y);
+    if (has_zero(node)) y = emit(TapeOp::add, f32, f32, y, quantisation(node, 2, axes));
+    return emit(TapeOp::convert, f32, node.outputs[0].dtype, y);
+  }
+
+  int dequantize(const Node& node, const Axes& axes) {
+    const DType f32 = DType::f32, from = graph_.type(node.inputs[0]).dtype;
+    int x = emit(TapeOp::convert, from, f32, value(node.inputs[0], axes));
+    if (has_zero(node)) x = emit(TapeOp::sub, f32, f32, x, quantisation(node, 2, axes));
+    return emit(TapeOp::mul, f32, f32, x, quantisation(node, 1, axes));
+  }
+
+  bool has_zero(const Node& node) const {
+    if (node.inputs.size() < 3 || !node.inputs[2]) return false;
+    const Node& zero = graph_.node(node.inputs[2]);
+    if (zero.op != &constant_op || zero.outputs[0].shape.elements() != 1) return true;
+    return to_int64s(zero.attributes.get<Tensor>("value"))[0] != 0;
   }
 
   int gelu(int x, DType type, bool approximate) {
@@ -281,13 +321,13 @@ class Lowering {
 bool is_map(const Node& node) {
   const std::string_view name = node.op->name;
   if (name == "gelu_grad") return !node.attributes.get<bool>("approximate");
-  if (name == "gelu" || name == "compare" || name == "dropout_infer") return true;
+  if (name == "gelu" || name == "compare" || name == "dropout_infer" || name == "quantize") return true;
   return tape_op(name).has_value();
 }
 
 bool is_view(const Graph& graph, const Node& node) {
   const std::string_view name = node.op->name;
-  if (name == "broadcast_in_dim" || name == "iota") return true;
+  if (name == "broadcast_in_dim" || name == "iota" || name == "dequantize") return true;
   if (name == "constant") return node.outputs[0].shape.elements() == 1;
   return name == "reshape" && unit_axes(graph.type(node.inputs[0]).shape, node.outputs[0].shape).has_value();
 }

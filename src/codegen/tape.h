@@ -101,7 +101,7 @@ std::string print(const Tape& tape);  // a line per source, instruction and resu
 // Nodes that may stand in a tape; a reduce may end it.
 bool is_map(const Node& node);  // computes each element from the same element of its operands
 // Costs nothing inside a tape: broadcast_in_dim, iota, a reshape that adds or drops axes of size 1, a
-// constant of one element.
+// constant of one element; dequantize, which costs less than reading what it makes.
 bool is_view(const Graph& graph, const Node& node);
 
 // Static shapes. `inputs` are read by the cluster from outside, `outputs` are its results, in this order. All

@@ -112,6 +112,8 @@ const std::map<std::string_view, Rule> kRules{
     {"gelu", always},
     {"erf", always},
     {"dropout_infer", always},
+    {"quantize", always},
+    {"dequantize", always},
 };
 
 // Rules for ops whose operands and result have one shape are `always`; the rest must be in the table.

@@ -34,8 +34,20 @@ struct Traffic {
   int64_t most = 0, all = 0, parameters = 0;
 };
 
+// What a value takes in memory: integers, where they stand for it.
+int64_t stored_bytes(const Graph& graph, const std::vector<std::vector<int>>& readers, Value value) {
+  const Node& node = graph.node(value);
+  if (node.op->name == "dequantize") return byte_size(graph.type(node.inputs[0]));
+  for (const int reader : readers[static_cast<size_t>(value.node)]) {
+    const Node& next = graph.nodes()[static_cast<size_t>(reader)];
+    if (next.op->name == "quantize") return byte_size(next.outputs[0]);
+  }
+  return byte_size(graph.type(value));
+}
+
 Traffic traffic(const Graph& one_sample, const std::vector<bool>& is_data) {
   Traffic result;
+  const auto readers = users(one_sample);
   std::vector<bool> changes(static_cast<size_t>(one_sample.size()));
   for (size_t i = 0; i < is_data.size(); ++i) {
     const Port& port = one_sample.inputs[i];
@@ -51,10 +63,11 @@ Traffic traffic(const Graph& one_sample, const std::vector<bool>& is_data) {
     for (const Value input : node.inputs) {
       if (!input || !changes[static_cast<size_t>(input.node)]) continue;
       changes[i] = true;
-      bytes += byte_size(one_sample.type(input));
+      bytes += stored_bytes(one_sample, readers, input);
     }
     if (!changes[i] || flops(one_sample, node) == 0) continue;
-    for (const Type& output : node.outputs) bytes += byte_size(output);
+    for (int32_t k = 0; k < static_cast<int32_t>(node.outputs.size()); ++k)
+      bytes += stored_bytes(one_sample, readers, {static_cast<int32_t>(i), k});
     result.most = std::max(result.most, bytes);
     result.all += bytes;
   }

@@ -1,6 +1,7 @@
 #pragma once
 // Graph to Graph. Every pass keeps port names and order, donations and node names.
 #include <functional>
+#include <map>
 
 #include "target/target.h"
 
@@ -54,6 +55,12 @@ struct CacheLimits {
   int64_t parameters = 24 << 20;  // beyond, each part reads them from memory again
 };
 Graph specialise_in_parts(const Graph& graph, const SymbolSizes& sizes, const CacheLimits& limits = {});
+
+// Graph inputs of these names become constants. The graph donates nothing.
+Graph bind_inputs(const Graph& graph, const std::map<std::string, Tensor>& values);
+// Those of `values` that are integers, scales or zero points of a quantize or dequantize, and in a graph that
+// has some the biases: a device compiles for what they hold.
+Graph bind_quantised(const Graph& graph, const std::map<std::string, Tensor>& values);
 
 // Byte offsets in one arena by lifetime.
 struct Lifetime {

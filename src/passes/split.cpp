@@ -10,10 +10,12 @@
 namespace temper {
 namespace {
 
-// Repeating these costs nothing; cutting the graph at them would store their results.
+// Repeating these costs nothing; cutting the graph at them would store their results. What dequantize reads
+// is worth more than what it makes: contractions run on the integers.
 bool is_free(const Node& node) {
-  static const std::set<std::string_view> names = {"constant", "iota",    "reshape",       "broadcast_in_dim",
-                                                   "barrier",  "bitcast", "dimension_size"};
+  static const std::set<std::string_view> names = {"constant",         "iota",      "reshape",
+                                                   "broadcast_in_dim", "barrier",   "bitcast",
+                                                   "dimension_size",   "dequantize"};
   return names.contains(node.op->name);
 }
 

@@ -69,6 +69,7 @@ Inference::Inference(Device& device, const Model& model, Options options)
     for (size_t i = 0; i < values.size(); ++i) constants_[split.features[i]] = values[i];
     graph_ = split.suffix;
   }
+  graph_ = bind_quantised(graph_, constants_);
   for (const Port& port : graph_.inputs) {
     if (!constants_.contains(port.name)) data_.push_back(port);
   }

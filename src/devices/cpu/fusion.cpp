@@ -39,12 +39,16 @@ bool extend_add(Fusion& fusion, const Graph& graph, Value other) {
   const int channel_axis = is(root, "conv2d") ? 1 : type.shape.rank() - 1;
   const bool has_bias = fusion.bias || (is(root, "conv2d") && root.inputs.size() > 2 && root.inputs[2]);
   if (!has_bias && fusion.posts.empty() && channel_axis >= 0) {
-    if (const Value bias = per_channel(graph, other, channel_axis)) return fusion.bias = bias, true;
+    const Value bias = per_channel(graph, other, channel_axis);
+    if (bias && (!fusion.integers || constant_floats(graph, bias))) return fusion.bias = bias, true;
   }
   if (graph.type(other) != type || ops::uniform_constant(graph, other) ||
       is(graph.node(other), "broadcast_in_dim"))
     return false;
-  fusion.posts.push_back({.kind = PostOp::add, .operand = other});
+  PostOp post{.kind = PostOp::add, .operand = other};
+  if (const auto integers = fusion.integers ? quantised(graph, other) : std::nullopt)
+    post.operand = integers->integers, post.scaling = integers->scaling;
+  fusion.posts.push_back(post);
   return true;
 }
 
@@ -68,7 +72,11 @@ bool extend_bound(Fusion& fusion, bool is_max, double bound) {
 bool extend(Fusion& fusion, const Graph& graph, int index) {
   const Node& node = graph.nodes()[static_cast<size_t>(index)];
   bool taken = false;
-  if (is(node, "sigmoid") || is(node, "tanh")) {
+  if (fusion.quantised) return false;
+  if (is(node, "quantize") && fusion.integers) {
+    fusion.quantised = scaling_of(graph, node);
+    taken = fusion.quantised.has_value();
+  } else if (is(node, "sigmoid") || is(node, "tanh")) {
     fusion.posts.push_back({.kind = is(node, "tanh") ? PostOp::tanh : PostOp::sigmoid});
     taken = true;
   } else if (is(node, "mul")) {
@@ -90,6 +98,12 @@ bool extend(Fusion& fusion, const Graph& graph, int index) {
   return taken;
 }
 
+Fusion start(const Graph& graph, int node) {
+  return {.node = node,
+          .integers = runs_on_integers(graph, graph.nodes()[static_cast<size_t>(node)]),
+          .result = {node, 0}};
+}
+
 }  // namespace
 
 bool is_contraction(const Node& node) {
@@ -102,7 +116,7 @@ Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& us
   const Node& root = graph.nodes()[static_cast<size_t>(node)];
   Cluster cluster{.nodes = {node}, .kind = std::string(root.op->name)};
   if (!takes_posts(root)) return cluster;
-  Fusion fusion{.node = node, .result = {node, 0}};
+  Fusion fusion = start(graph, node);
   for (int last = node;
        users[static_cast<size_t>(last)].size() == 1 && !is_output[static_cast<size_t>(last)];) {
     const int next = users[static_cast<size_t>(last)][0];
@@ -115,7 +129,7 @@ Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& us
 }
 
 Fusion read_fusion(const Graph& graph, const Cluster& cluster) {
-  Fusion fusion{.node = cluster.nodes[0], .result = {cluster.nodes[0], 0}};
+  Fusion fusion = start(graph, cluster.nodes[0]);
   const Node& root = graph.nodes()[static_cast<size_t>(fusion.node)];
   for (size_t i = 1; i < cluster.nodes.size(); ++i)
     TEMPER_CHECK(extend(fusion, graph, cluster.nodes[i]), graph.describe(cluster.nodes[i]));
@@ -139,6 +153,11 @@ std::vector<Value> inputs_of(const Graph& graph, const Fusion& fusion) {
     if (value && std::find(inputs.begin(), inputs.end(), value) == inputs.end()) inputs.push_back(value);
   };
   const Node& root = graph.nodes()[static_cast<size_t>(fusion.node)];
+  if (fusion.integers) {  // weights and bias are the kernel's own
+    add(quantised(graph, root.inputs[0])->integers);
+    for (const PostOp& post : fusion.posts) add(post.operand);
+    return inputs;
+  }
   for (const Value input : root.inputs)
     add(root.inputs.size() > 1 && input == root.inputs[1] ? weights_of(graph, root) : input);
   add(fusion.bias);

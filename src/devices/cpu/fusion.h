@@ -1,21 +1,24 @@
 #pragma once
 // What may follow a contraction inside its own kernel: a bias, activations, sums.
-#include "devices/cpu/kernel.h"
+#include "devices/cpu/integers.h"
 
 namespace temper::cpu {
 
 struct PostOp {
   enum Kind { relu, clip, sigmoid, tanh, scale, add } kind;
-  double low = 0, high = 0;  // clip
-  double factor = 1;         // scale
-  Value operand;             // add: of the result's type
+  double low = 0, high = 0;             // clip
+  double factor = 1;                    // scale
+  Value operand;                        // add: of the result's type, or
+  std::optional<Scaling> scaling = {};  // add: integers of its shape, in a contraction on integers
 };
 
 struct Fusion {
-  int node = -1;  // the contraction
-  Value bias;     // one value per channel; none: no bias
+  int node = -1;          // the contraction
+  bool integers = false;  // runs_on_integers
+  Value bias;             // one value per channel; none: no bias
   std::vector<PostOp> posts;
-  Value result;  // of the last node
+  std::optional<Scaling> quantised;  // the result, of a contraction on integers
+  Value result;                      // of the last node
 };
 
 bool is_contraction(const Node& node);  // dot_general, conv_general, conv2d and its gradients

@@ -91,6 +91,12 @@ LaunchKernel make_launch(const Graph& graph, const Cluster& cluster, const Opera
     Placement placement = around_cluster(graph, cluster, operands, layouts);
     return {make_kernel(request(placement)), std::move(placement)};
   }
+  if (runs_on_integers(graph, root)) {
+    Placement placement = root.op->name == "dot_general"
+                              ? all_row_major(operands)
+                              : around_convolution(graph, root, operands, layouts, present);
+    return {make_integer_contraction(request(placement)), std::move(placement)};
+  }
   if (root.op->name == "dot_general") {
     Placement placement = around_dot(graph, cluster, operands, layouts, present);
     if (auto kernel = make_matmul(request(placement))) return {std::move(kernel), std::move(placement)};

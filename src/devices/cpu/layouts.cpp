@@ -180,11 +180,13 @@ class Chooser {
     const auto vote = [&](Value value) {
       classes_.vote(id(value), channels_last(graph_.type(value).shape.rank()));
     };
-    vote(node.inputs[0]);
+    const bool integers = runs_on_integers(graph_, node);
+    if (!integers) vote(node.inputs[0]);
     if (name == "conv_weight_grad") return vote(node.inputs[1]);
     for (const Value output : operands.outputs) vote(output);
     for (const Value input : operands.inputs)
-      if (graph_.type(input) == node.outputs[0] && input != weights_of(graph_, node)) vote(input);
+      if (integers || (graph_.type(input) == node.outputs[0] && input != weights_of(graph_, node)))
+        vote(input);
   }
 
   // A product that is only read through transposes is stored as their result wants it: row-major.

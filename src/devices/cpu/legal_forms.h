@@ -17,4 +17,11 @@ Graph compare_results(const Graph& graph);
 // nothing: (c x) y is c (x y).
 Graph scale_results(const Graph& graph);
 
+// Quantised values that are only dequantised again become unsigned: what q - zero is does not change, and
+// products of integers want one operand unsigned.
+Graph unsigned_integers(const Graph& graph);
+
+// Moves and maxima between a dequantize and a quantize of the same scale and zero point run on the integers.
+Graph move_integers(const Graph& graph);
+
 }  // namespace temper::cpu

@@ -149,7 +149,8 @@ DotLayouts dot_layouts(const Graph& graph, const Node& node, int64_t x_present, 
 bool can_store_product(const Graph& graph, const Cluster& cluster, int64_t layout) {
   const Fusion fusion = read_fusion(graph, cluster);
   const Type& type = graph.type(fusion.result);
-  if (!onednn_multiplies(type.dtype) || layout == kRowMajor || !is_permutation(layout)) return false;
+  if (fusion.integers || !onednn_multiplies(type.dtype) || layout == kRowMajor || !is_permutation(layout))
+    return false;
   const bool sums = std::any_of(fusion.posts.begin(), fusion.posts.end(),
                                 [](const PostOp& post) { return post.kind == PostOp::add; });
   const auto z = Dot(graph, graph.nodes()[static_cast<size_t>(fusion.node)]).z_matrix(type.shape, layout);

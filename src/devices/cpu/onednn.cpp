@@ -47,6 +47,21 @@ bool has_bf16_kernels() {
   return has;
 }
 
+bool has_int8_kernels() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::avx2_vnni:
+    case dnnl::cpu_isa::avx2_vnni_2:
+    case dnnl::cpu_isa::avx512_core_vnni:
+    case dnnl::cpu_isa::avx512_core_bf16:
+    case dnnl::cpu_isa::avx512_core_fp16:
+    case dnnl::cpu_isa::avx512_core_amx:
+    case dnnl::cpu_isa::avx512_core_amx_fp16:
+      return true;
+    default:  // pairs of products are summed in 16 bits
+      return false;
+  }
+}
+
 namespace {
 
 // oneDNN's tag of that name; undef if it has none.
@@ -126,7 +141,7 @@ BoundSteps::BoundSteps(std::span<const Step> steps) {
   for (const Step& step : steps) {
     Bound bound{.step = &step, .stream = dnnl::stream(engine())};
     for (const Binding& binding : step.bindings) {
-      bound.memories.emplace_back(binding.descriptor, engine(), nullptr);
+      bound.memories.emplace_back(binding.descriptor, engine(), binding.own);
       bound.arguments.push_back({binding.argument, bound.memories.back().get()});
     }
     bound_.push_back(std::move(bound));
@@ -137,6 +152,7 @@ void BoundSteps::run(size_t step, void* const* buffers) {
   Bound& bound = bound_[step];
   for (size_t i = 0; i < bound.memories.size(); ++i) {
     const Binding& binding = bound.step->bindings[i];
+    if (binding.own) continue;
     bound.memories[i].set_data_handle(static_cast<std::byte*>(buffers[binding.buffer]) + binding.offset);
   }
   const dnnl_status_t status =

@@ -12,6 +12,7 @@ const dnnl::engine& engine();
 std::optional<dnnl::memory::data_type> data_type(DType dtype);  // none: oneDNN cannot store it
 dnnl::memory::dims dims_of(const Shape& shape);
 bool has_bf16_kernels();  // for convolutions and matmul, on this processor
+bool has_int8_kernels();  // the same, whose sums of products never saturate
 
 // Of a Value in a layout. A grouped layout splits axis 0: [groups, size / groups, ...].
 Descriptor descriptor(DType dtype, const Shape& shape, int64_t layout);
@@ -34,12 +35,14 @@ class TeamSize {
   int before_;
 };
 
-// One memory argument of a primitive: `offset` bytes into buffer number `buffer` of the launch.
+// One memory argument of a primitive: `offset` bytes into buffer number `buffer` of the launch, or memory of
+// the kernel's own.
 struct Binding {
   int argument;  // DNNL_ARG_...
   Descriptor descriptor;
   int buffer;
   int64_t offset = 0;
+  void* own = nullptr;
 };
 
 struct Step {

@@ -18,6 +18,8 @@ Claim claim_contraction(const Graph& graph, const Node& node) {
   const DType dtype = graph.type(node.inputs[0]).dtype;
   if (!contracts(dtype)) return {Claim::refuse, concat("no contraction of ", to_string(dtype))};
   const bool is_dot = node.op->name == "dot_general";
+  if (runs_on_integers(graph, node))
+    return {Claim::kernel, is_dot ? "oneDNN matmul of integers" : "oneDNN convolution of integers"};
   if (is_dot ? onednn_multiplies(dtype) : convolution_of(graph, node).has_value())
     return {Claim::kernel, is_dot ? "oneDNN matmul" : "oneDNN convolution"};
   return {Claim::kernel, "plain loops"};
@@ -67,7 +69,8 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
 const Target& cpu_target() {
   static const Target target{.name = "cpu",
                              .claim = claim,
-                             .legalize = {inline_calls, widen_contractions, scale_results, compare_results},
+                             .legalize = {inline_calls, widen_contractions, unsigned_integers, move_integers,
+                                          scale_results, compare_results},
                              .compile = compile};
   return target;
 }

@@ -321,6 +321,8 @@ BlockFunction convert_from(DType to) {
 
 BlockFunction convert_function(DType from, DType to) {
   if (from == to) return copy_function(cell_size(from));
+  const auto is_byte = [](DType dtype) { return dtype == DType::u8 || dtype == DType::i8; };
+  if ((from == DType::f32 && is_byte(to)) || (is_byte(from) && to == DType::f32)) return simd_bytes(from, to);
   return with_cell(from, [&]<class T>(CellOf<T>) { return convert_from<T>(to); });
 }
 

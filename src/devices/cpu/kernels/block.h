@@ -45,6 +45,7 @@ Fold fold_function(ReduceKind kind, DType dtype);
 
 // Parts of the above that are compiled for several instruction sets; f32 cells.
 BlockFunction simd_f32(TapeOp op, int uniform = 0);  // null if there is none
+BlockFunction simd_bytes(DType from, DType to);      // convert; one is f32, the other u8 or i8
 BlockFunction simd_load(DType dtype);                // f16, bf16
 BlockFunction simd_store(DType dtype);
 struct SimdFolds {

@@ -1,5 +1,5 @@
-// Pooling over f32 or bf16 pictures of either layout. With channels innermost, a place is a run of channels;
-// else of one.
+// Pooling over f32 or bf16 pictures of either layout; the maximum also over bytes. With channels innermost, a
+// place is a run of channels; else of one.
 #include <algorithm>
 #include <limits>
 
@@ -70,6 +70,18 @@ float share(const Pool& p, const Taps& taps) {
   return 1 / static_cast<float>(count);
 }
 
+// What a window of padding alone has for its maximum.
+template <class T>
+T least() {
+  if constexpr (std::is_integral_v<T>) {
+    return std::numeric_limits<T>::lowest();
+  } else {
+    T value;
+    put(-std::numeric_limits<float>::infinity(), &value);
+    return value;
+  }
+}
+
 // One row of one picture's windows.
 template <class T>
 void pool_row(const Pool& p, const T* x, int64_t row, T* y) {
@@ -87,7 +99,7 @@ void pool_row(const Pool& p, const T* x, int64_t row, T* y) {
       else if (taps.count > 0)
         f.max(from, taps.offsets.data(), taps.count, run, to);
       else
-        for (int64_t i = 0; i < run; ++i) put(-std::numeric_limits<float>::infinity(), to + i);
+        std::fill_n(to, run, least<T>());
     }
   }
 }
@@ -166,7 +178,10 @@ std::unique_ptr<Kernel> make_gradient(const NodeRequest& request, int threads) {
 }  // namespace
 
 std::unique_ptr<Kernel> make_pool(const NodeRequest& request) {
-  return with_width(request.input(0).type.dtype, [&](auto t) { return make_forward<decltype(t)>(request); });
+  const DType dtype = request.input(0).type.dtype;
+  if (dtype == DType::u8) return make_forward<uint8_t>(request);
+  if (dtype == DType::i8) return make_forward<int8_t>(request);
+  return with_width(dtype, [&](auto t) { return make_forward<decltype(t)>(request); });
 }
 
 std::unique_ptr<Kernel> make_pool_grad(const NodeRequest& request) {

@@ -6,8 +6,8 @@
 
 namespace temper::cpu {
 
-// T: float or Bf16. Gradients are added up in f32. taps: the places of a window, in row-major order, as
-// offsets into the picture.
+// T: float or Bf16; uint8_t and int8_t only have `max`. Gradients are added up in f32. taps: the places of a
+// window, in row-major order, as offsets into the picture.
 template <class T>
 struct PoolFunctions {
   // y[i] = max over taps of x[tap + i]; NaN if any is. At least one tap.

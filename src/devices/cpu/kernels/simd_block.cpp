@@ -1,6 +1,7 @@
 // The f32 instructions of a tape, for each instruction set.
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "devices/cpu/kernels/block.h"
 #include "devices/cpu/kernels/targets.h"
@@ -248,6 +249,41 @@ void store_bf16(const void* a, const void*, const void*, void* out, int64_t n) {
   for (; i < n; ++i) put(x[i], y + i);
 }
 
+// Bytes as numbers.
+template <class T>
+void from_bytes(const void* a, const void*, const void*, void* out, int64_t n) {
+  const D d;
+  const hn::Rebind<T, D> bytes;
+  const Signed integers;
+  const auto* x = static_cast<const T*>(a);
+  auto* y = static_cast<float*>(out);
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    hn::StoreU(hn::ConvertTo(d, hn::PromoteTo(integers, hn::LoadU(bytes, x + i))), d, y + i);
+  for (; i < n; ++i) y[i] = static_cast<float>(x[i]);
+}
+
+// Numbers as bytes: truncated, saturated, NaN as 0.
+template <class T>
+void to_bytes(const void* a, const void*, const void*, void* out, int64_t n) {
+  const D d;
+  const hn::Rebind<T, D> bytes;
+  const Signed integers;
+  const auto* x = static_cast<const float*>(a);
+  auto* y = static_cast<T*>(out);
+  const auto low = hn::Set(d, static_cast<float>(std::numeric_limits<T>::min())),
+             high = hn::Set(d, static_cast<float>(std::numeric_limits<T>::max()));
+  const auto converted = [&](V v) HWY_ATTR {
+    const auto inside = hn::Max(low, hn::Min(high, hn::IfThenZeroElse(hn::IsNaN(v), v)));
+    return hn::DemoteTo(bytes, hn::ConvertTo(integers, inside));
+  };
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(converted(hn::LoadU(d, x + i)), bytes, y + i);
+  for (; i < n; ++i) y[i] = hn::GetLane(converted(hn::Set(d, x[i])));
+}
+
 double sum(const float* x, int64_t n) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -385,6 +421,10 @@ BlockFunction find(TapeOp op, int uniform) {
   }
 }
 
+BlockFunction find_bytes(DType from, DType to) {
+  if (to == DType::f32) return from == DType::u8 ? from_bytes<uint8_t> : from_bytes<int8_t>;
+  return to == DType::u8 ? to_bytes<uint8_t> : to_bytes<int8_t>;
+}
 BlockFunction find_load(bool brain) { return brain ? load_bf16 : load_f16; }
 BlockFunction find_store(bool brain) { return brain ? store_bf16 : store_f16; }
 const SimdFolds* folds() {
@@ -399,10 +439,12 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace temper::cpu {
 HWY_EXPORT(find);
+HWY_EXPORT(find_bytes);
 HWY_EXPORT(find_load);
 HWY_EXPORT(find_store);
 HWY_EXPORT(folds);
 BlockFunction simd_f32(TapeOp op, int uniform) { return HWY_DYNAMIC_DISPATCH(find)(op, uniform); }
+BlockFunction simd_bytes(DType from, DType to) { return HWY_DYNAMIC_DISPATCH(find_bytes)(from, to); }
 BlockFunction simd_load(DType dtype) { return HWY_DYNAMIC_DISPATCH(find_load)(dtype == DType::bf16); }
 BlockFunction simd_store(DType dtype) { return HWY_DYNAMIC_DISPATCH(find_store)(dtype == DType::bf16); }
 const SimdFolds& simd_folds() { return *HWY_DYNAMIC_DISPATCH(folds)(); }

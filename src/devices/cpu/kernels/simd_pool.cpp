@@ -1,4 +1,6 @@
 // Pooling over runs of channels, for each instruction set.
+#include <algorithm>
+
 #include "devices/cpu/kernels/pool_rows.h"
 #include "devices/cpu/kernels/targets.h"
 
@@ -36,6 +38,23 @@ void max(const T* x, const int64_t* taps, int64_t count, int64_t channels, T* y)
     }
     store(d, best, y + i);
   });
+}
+
+template <class T>
+void max_bytes(const T* x, const int64_t* taps, int64_t count, int64_t channels, T* y) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= channels; i += lanes) {
+    auto best = hn::LoadU(d, x + taps[0] + i);
+    for (int64_t k = 1; k < count; ++k) best = hn::Max(best, hn::LoadU(d, x + taps[k] + i));
+    hn::StoreU(best, d, y + i);
+  }
+  for (; i < channels; ++i) {
+    T best = x[taps[0] + i];
+    for (int64_t k = 1; k < count; ++k) best = std::max(best, x[taps[k] + i]);
+    y[i] = best;
+  }
 }
 
 template <class T>
@@ -90,6 +109,13 @@ const PoolFunctions<T>* all_functions() {
 }
 const PoolFunctions<float>* functions() { return all_functions<float>(); }
 const PoolFunctions<Bf16>* bf16_functions() { return all_functions<Bf16>(); }
+template <class T>
+const PoolFunctions<T>* only_max() {
+  static constexpr PoolFunctions<T> all{max_bytes<T>, nullptr, nullptr, nullptr, nullptr};
+  return &all;
+}
+const PoolFunctions<uint8_t>* u8_functions() { return only_max<uint8_t>(); }
+const PoolFunctions<int8_t>* i8_functions() { return only_max<int8_t>(); }
 
 }  // namespace
 }  // namespace temper::cpu::HWY_NAMESPACE
@@ -99,6 +125,8 @@ HWY_AFTER_NAMESPACE();
 namespace temper::cpu {
 HWY_EXPORT(functions);
 HWY_EXPORT(bf16_functions);
+HWY_EXPORT(u8_functions);
+HWY_EXPORT(i8_functions);
 template <>
 const PoolFunctions<float>& pool_functions() {
   return *HWY_DYNAMIC_DISPATCH(functions)();
@@ -106,6 +134,14 @@ const PoolFunctions<float>& pool_functions() {
 template <>
 const PoolFunctions<Bf16>& pool_functions() {
   return *HWY_DYNAMIC_DISPATCH(bf16_functions)();
+}
+template <>
+const PoolFunctions<uint8_t>& pool_functions() {
+  return *HWY_DYNAMIC_DISPATCH(u8_functions)();
+}
+template <>
+const PoolFunctions<int8_t>& pool_functions() {
+  return *HWY_DYNAMIC_DISPATCH(i8_functions)();
 }
 }  // namespace temper::cpu
 #endif

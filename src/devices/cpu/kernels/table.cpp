@@ -14,7 +14,7 @@ struct Row {
   std::string_view op;
   MakeKernel make;
   Accepts accepts = Accepts::row_major;
-  enum Width { any, f32, f32_or_bf16 } width = any;  // in another dtype the op decomposes
+  enum Width { any, f32, f32_or_bf16, f32_bf16_or_bytes } width = any;  // in another dtype it decomposes
   std::string_view (*lacks)(const Graph&,
                             const Node&) = nullptr;  // why this node decomposes; empty if it does not
   std::vector<size_t> in_place = {};                 // inputs whose memory output 0 may take
@@ -83,13 +83,19 @@ const std::vector<Row>& rows() {
        Row::f32_or_bf16,
        lacks_f32_parameters,
        {0, 5, 6}},
-      {"max_pool", make_pool, kAny, Row::f32_or_bf16, lacks_small_window},
+      {"max_pool", make_pool, kAny, Row::f32_bf16_or_bytes, lacks_small_window},
       {"avg_pool", make_pool, kAny, Row::f32_or_bf16, lacks_small_window},
       {"max_pool_grad", make_pool_grad, kAny, Row::f32_or_bf16, lacks_small_window},
       {"avg_pool_grad", make_pool_grad, kAny, Row::f32_or_bf16, lacks_small_window},
       {"dropout", make_dropout, kRow, Row::f32, nullptr, {0}},
   };
   return all;
+}
+
+bool takes(Row::Width width, DType dtype) {
+  if (width == Row::any || dtype == DType::f32) return true;
+  if (dtype == DType::bf16) return width != Row::f32;
+  return (dtype == DType::u8 || dtype == DType::i8) && width == Row::f32_bf16_or_bytes;
 }
 
 const Row* find_row(std::string_view op) {
@@ -106,6 +112,17 @@ const Node& root(const Graph& graph, const Cluster& cluster) {
   return graph.nodes()[static_cast<size_t>(cluster.nodes.back())];
 }
 
+// A tape converts to and from f32.
+Claim claim_quantisation(const Graph& graph, const Node& node) {
+  const bool quantizes = node.op->name == "quantize";
+  const DType real = quantizes ? graph.type(node.inputs[0]).dtype : node.outputs[0].dtype;
+  const bool even = node.attributes.get_or<std::string>("rounding", "half_even") == "half_even";
+  if (real != DType::f32 || graph.type(node.inputs[1]).dtype != DType::f32 || !even)
+    return {Claim::decompose, "its kernel is for f32, rounded half to even"};
+  if (quantizes) return {Claim::kernel, "in the kernel of a contraction of integers before it, else a tape"};
+  return {Claim::kernel, "nothing for contractions that read the integers, else a tape"};
+}
+
 }  // namespace
 
 Claim claim_kernel(const Graph& graph, const Node& node) {
@@ -119,10 +136,10 @@ Claim claim_kernel(const Graph& graph, const Node& node) {
       if (auto claim = unsupported(graph.type(input))) return *claim;
   for (const Type& output : node.outputs)
     if (auto claim = unsupported(output)) return *claim;
+  if (name == "quantize" || name == "dequantize") return claim_quantisation(graph, node);
   if (const Row* row = find_row(name)) {
     const DType dtype = node.outputs[0].dtype;
-    const bool narrow = dtype == DType::bf16 && row->width == Row::f32_or_bf16;
-    if (row->width != Row::any && dtype != DType::f32 && !narrow)
+    if (!takes(row->width, dtype))
       return {Claim::decompose,
               row->width == Row::f32 ? "its kernel is for f32" : "its kernel is for f32 and bf16"};
     const std::string_view lack = row->lacks ? row->lacks(graph, node) : std::string_view();
