@@ -9,11 +9,14 @@
 #include "cli/command.h"
 #include "passes/passes.h"
 #include "place/inference.h"
+#include "quantize/quantize.h"
 #include "report/table.h"
 #include "runtime/device.h"
 #include "target/cost.h"
 #include "temper/error.h"
 #include "train/bench_step.h"
+#include "train/frozen.h"
+#include "train/inference_model.h"
 #include "train/machine.h"
 #include "train/memory.h"
 #include "train/open_model.h"
@@ -100,7 +103,9 @@ Json result_of(const Bench& b, const Timing& timing, double operations) {
   result["p99_ms"] = timing.quantile(0.99) * 1e3;
   result["samples_per_second"] = static_cast<double>(b.batch) / median;
   result["gflops"] = operations / median * 1e-9;
-  const double peak = b.step.precision == DType::bf16 ? facts.peak_bf16_flops : facts.peak_flops;
+  const double peak = b.step.precision == DType::bf16  ? facts.peak_bf16_flops
+                      : b.step.precision == DType::f32 ? facts.peak_flops
+                                                       : 0;  // of integers it is not measured
   result["peak_gflops"] = peak > 0 ? Json(peak * 1e-9) : Json();
   result["peak_rss_bytes"] = peak_rss;
   return result;
@@ -160,8 +165,26 @@ Json bench_step(const Bench& b) {
   return result;
 }
 
+// In integers, their ranges taken from random inputs if there are no others: speed does not depend on them.
+Model integer_model(const Bench& b) {
+  const auto seed = static_cast<uint64_t>(b.options.seed);
+  if (!b.options.calibrate.empty() || is_quantized(b.model.graph))
+    return inference_model(b.device, b.model, DType::i8, b.options.calibrate, seed, b.compile);
+  b.events.note("int8: ranges are those of random inputs; --calibrate D takes them from data");
+  const Model folded = fold_frozen(b.device, b.model, {}, b.compile);
+  std::vector<Tensor> batches;
+  for (const int at : data_inputs(folded)) {
+    const std::vector<Port> port{folded.graph.inputs[static_cast<size_t>(at)]};
+    const Graph sized = specialise(folded.graph, data_sizes(folded.graph, port, 1, b.step.sequence));
+    batches.push_back(sample_input(sized.type(sized.find_input(port[0].name)), 2));
+  }
+  return quantize(b.device, folded, batches, {.compile = b.compile});
+}
+
 Json bench_inference(const Bench& b) {
-  Inference inference(b.device, b.model, {.compile = b.compile, .precision = b.step.precision});
+  const bool integers = b.step.precision == DType::i8;
+  Inference inference(b.device, integers ? integer_model(b) : b.model,
+                      {.compile = b.compile, .precision = integers ? DType::f32 : b.step.precision});
   const Graph& graph = inference.graph();
   const SymbolSizes sizes = data_sizes(graph, inference.inputs(), b.step.batch, b.step.sequence);
   Inference::Prepared& prepared = inference.prepare(sizes);
@@ -222,7 +245,7 @@ int bench(const std::vector<std::string>& words) {
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory_bytes();
   step.batch = batch;
-  step.precision = choose_precision("precision", options.precision, "bench");
+  step.precision = choose_precision("precision", options.precision, "bench", training);
   step.seed = static_cast<uint64_t>(options.seed);
   const Model model = open_model({options.model, options.weights, options.shape, options.preprocess,
                                   options.labels, static_cast<uint64_t>(options.seed)},

@@ -42,7 +42,7 @@ struct Common {
 // Options of commands that open a model and run it.
 struct ModelOptions {
   std::string model, weights, shape, preprocess, labels;
-  std::string device, precision = "f32", memory;
+  std::string device, precision = "f32", calibrate, memory;
   int64_t threads = 0, seed = 0;
 
   void declare(Arguments& arguments);  // MODEL and the options

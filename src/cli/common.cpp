@@ -33,8 +33,11 @@ void ModelOptions::declare(Arguments& arguments) {
   arguments.option("labels", labels, "FILE", "names of the model's classes, one a line");
   arguments.option("device", device, "D[,D...]", "the first that answers: auto, cpu, ...");
   arguments.option("threads", threads, "N", "0: all that this process may use");
-  arguments.option("precision", precision, "f32|bf16|f16",
-                   "arithmetic: bf16 multiplies in bf16 and sums in f32; f16 is not there yet");
+  arguments.option(
+      "precision", precision, "f32|bf16|int8|f16",
+      "arithmetic: bf16 multiplies in bf16 and sums in f32, int8 in integers; f16 is not there yet");
+  arguments.option("calibrate", calibrate, "D",
+                   "samples that int8 takes its ranges from, as --data; a quantised file needs none");
   arguments.option(
       "memory", memory, "BYTES",
       "the most that this process may hold, 500M or 2G: a training step then computes again what "

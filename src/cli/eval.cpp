@@ -63,7 +63,8 @@ int eval(const std::vector<std::string>& words) {
   options.model = model.model, options.weights = model.weights, options.shape = model.shape;
   options.preprocess = model.preprocess, options.labels = model.labels;
   options.device = model.device.empty() ? "auto" : model.device;
-  options.precision = model.precision, options.seed = model.seed, options.threads = model.threads;
+  options.precision = model.precision, options.calibrate = model.calibrate, options.seed = model.seed,
+  options.threads = model.threads;
   options.memory = model.memory_bytes();
 
   std::string lines = "file,truth,prediction,score,loss\n";

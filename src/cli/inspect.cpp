@@ -15,6 +15,7 @@
 #include "target/cost.h"
 #include "temper/error.h"
 #include "train/bench_step.h"
+#include "train/inference_model.h"
 #include "train/machine.h"
 #include "train/memory.h"
 #include "train/open_model.h"
@@ -268,9 +269,13 @@ int inspect(const std::vector<std::string>& words) {
                                  events);
   events.clear();
   Graph graph = model.graph;
-  step.precision = choose_precision("precision", options.precision, "inspect");
+  step.precision = choose_precision("precision", options.precision, "inspect", training);
   if (training)
     graph = bench_step_graph(model, step);
+  else if (step.precision == DType::i8)
+    graph = inference_model(choose_device(options.device), model, step.precision, options.calibrate,
+                            static_cast<uint64_t>(options.seed), {})
+                .graph;
   else if (step.precision == DType::bf16)
     graph = lower_precision(graph);
   if (show_graph) {

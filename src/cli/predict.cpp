@@ -95,7 +95,8 @@ int predict(const std::vector<std::string>& words) {
   options.model = model.model, options.weights = model.weights, options.shape = model.shape;
   options.preprocess = model.preprocess, options.labels = model.labels;
   options.device = model.device.empty() ? "auto" : model.device;
-  options.precision = model.precision, options.threads = model.threads, options.memory = model.memory_bytes();
+  options.precision = model.precision, options.calibrate = model.calibrate, options.threads = model.threads,
+  options.memory = model.memory_bytes();
 
   if (options.top < 1)
     throw Error(ErrorKind::invalid, concat("top: expected at least 1, found ", options.top));

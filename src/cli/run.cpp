@@ -9,6 +9,7 @@
 #include "place/inference.h"
 #include "temper/error.h"
 #include "tensor/print.h"
+#include "train/inference_model.h"
 #include "train/machine.h"
 #include "train/open_model.h"
 
@@ -102,9 +103,17 @@ int run(const std::vector<std::string>& words) {
   CompileOptions compile;
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory_bytes();
-  // Inner values are those of the file: a folded batch norm has none.
+  // Inner values are those of the file: a folded batch norm has none, and neither has a quantised graph.
+  const bool integers = precision == DType::i8;
+  if (integers && !output.empty())
+    throw Error(ErrorKind::unsupported, "precision: int8 has no inner values for --output; use f32");
+  if (integers)
+    model = inference_model(device, model, precision, options.calibrate, static_cast<uint64_t>(options.seed),
+                            compile);
   Inference inference(device, model,
-                      {.compile = compile, .fold_batch_norms = output.empty(), .precision = precision});
+                      {.compile = compile,
+                       .fold_batch_norms = output.empty(),
+                       .precision = integers ? DType::f32 : precision});
   const std::vector<Tensor> results = inference.run(read_inputs(inference, inputs));
   if (!folder.empty()) std::filesystem::create_directories(folder);
   Json json = result_head("run");

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "train/features.h"
+#include "train/inference_model.h"
 #include "train/job.h"
 #include "train/machine.h"
 #include "train/open_model.h"
@@ -75,7 +76,8 @@ Outcome evaluate_model(const EvaluateOptions& options, const Model& model, const
     };
   }
   FeatureSource source(dataset, features, events);
-  const Model folded = fold_frozen(device, model, {}, compile, precision);
+  const Model folded = inference_model(device, model, precision, options.calibrate,
+                                       static_cast<uint64_t>(options.seed), compile);
   DeviceState state(device);
   for (const auto& [name, tensor] : folded.parameters) state.set("param." + name, tensor);
   EvalProgram program(state, folded, {.batch = options.batch, .loss = loss}, {}, compile);

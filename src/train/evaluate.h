@@ -43,6 +43,7 @@ struct EvaluateOptions {
   std::optional<double> val_split;
   std::string reference;  // a second model
   std::string on_bad_sample = "fail", device = "auto", precision = "f32", loss;
+  std::string calibrate;  // data that int8 takes its ranges from
   int64_t batch = 32, seed = 0, threads = 0, memory = 0;
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "ir/op.h"
 #include "ir/text.h"
 #include "ops/composites.h"
 #include "passes/passes.h"
@@ -100,6 +101,10 @@ Model fold_frozen(Device& device, const Model& model, const std::set<std::string
     result.graph = std::move(split.suffix);
   }
   keep_read_parameters(result, model);
+  std::map<std::string, Tensor> fixed = result.parameters;
+  std::erase_if(fixed, [&](const auto& entry) { return trainable.contains(entry.first); });
+  result.graph = bind_quantised(result.graph, fixed);
+  std::erase_if(result.parameters, [&](const auto& entry) { return !result.graph.find_input(entry.first); });
   return result;
 }
 
@@ -182,9 +187,19 @@ void FrozenPrefix::compute(const Tensor& inputs, std::vector<Tensor>& features, 
   }
 }
 
+static void add_constants(Hasher& hasher, const Graph& graph) {
+  for (const Node& node : graph.nodes()) {
+    for (const Graph& region : node.regions) add_constants(hasher, region);
+    if (node.op != &constant_op) continue;
+    const Tensor& tensor = node.attributes.get<Tensor>("value");
+    hasher.add(std::span(tensor.data(), static_cast<size_t>(tensor.bytes())));
+  }
+}
+
 uint64_t fingerprint(const Model& model) {
   Hasher hasher;
-  hasher.add(print(model.graph));
+  hasher.add(print(model.graph, {.elide_constants_over = 0}));
+  add_constants(hasher, model.graph);
   for (const auto& [name, tensor] : model.parameters) {
     hasher.add(name).add(to_string(tensor.type()));
     hasher.add(std::span(tensor.data(), static_cast<size_t>(tensor.bytes())));

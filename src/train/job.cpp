@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "quantize/quantize.h"
+#include "train/inference_model.h"
 #include "train/interrupt.h"
 #include "train/machine.h"
 #include "train/memory.h"
@@ -65,7 +67,7 @@ TrainJob::TrainJob(Setup& setup, const RunFolder& folder, RunSeconds& seconds, T
     const DType precision = choose_precision("frozen-precision", recipe.frozen_precision, "tune");
     if (precision != DType::f32) {
       exact_prefix_ = parts_.prefix;
-      parts_.prefix = fold_frozen(*setup.device, *exact_prefix_, {}, setup.compile, precision);
+      parts_.prefix = lower_prefix(precision);
     }
     prefix_ =
         std::make_unique<FrozenPrefix>(*setup.device, *parts_.prefix, prefix_batch(recipe), setup.compile);
@@ -111,11 +113,20 @@ void TrainJob::make_programs() {
 
 EvalProgram& TrainJob::eval_program() {
   if (!eval_) {
-    const DType precision = choose_precision("precision", setup_.recipe.precision, "tune");
+    const DType precision = choose_precision("precision", setup_.recipe.precision, "tune", true);
     const EvalOptions options{.batch = eval_batch(), .loss = setup_.loss, .precision = precision};
     eval_ = std::make_unique<EvalProgram>(state_, parts_.rest, options, averaged(), compile_);
   }
   return *eval_;
+}
+
+Model TrainJob::lower_prefix(DType precision) const {
+  if (precision != DType::i8)
+    return fold_frozen(*setup_.device, *exact_prefix_, {}, setup_.compile, precision);
+  if (is_quantized(exact_prefix_->graph)) return *exact_prefix_;
+  const std::vector<Tensor> batches =
+      calibration_batches(*setup_.data.train, setup_.preprocess, static_cast<uint64_t>(setup_.recipe.seed));
+  return quantize(*setup_.device, *exact_prefix_, batches, {.compile = setup_.compile});
 }
 
 TrainJob::Data TrainJob::open(const Dataset& dataset, bool training) {
@@ -142,7 +153,7 @@ StepOptions TrainJob::step_options() const {
   options.loss = setup_.loss;
   options.optimizer = setup_.optimizer;
   options.l1 = r.l1, options.clip_norm = r.clip_norm, options.ema = r.ema;
-  options.precision = choose_precision("precision", r.precision, "tune");
+  options.precision = choose_precision("precision", r.precision, "tune", true);
   options.part = r.accumulate > 1 ? StepOptions::finish : StepOptions::whole;
   return options;
 }

@@ -60,6 +60,7 @@ class TrainJob {
   Data open(const Dataset& dataset, bool training);
   Data open(const Dataset& dataset, bool training, const std::optional<Model>& prefix, FrozenPrefix* loaded);
   Evaluation evaluate(Data& data, const EvalProgram::Each& each);
+  Model lower_prefix(DType precision) const;  // what is computed instead of exact_prefix_
   StepOptions step_options() const;
   bool train_epoch();  // false: time is up
   void one_step(int64_t size);

@@ -39,14 +39,19 @@ int choose_threads(int64_t threads) {
   return chosen;
 }
 
-DType choose_precision(std::string_view option, std::string_view word, std::string_view command) {
+DType choose_precision(std::string_view option, std::string_view word, std::string_view command,
+                       bool trains) {
   if (word == "f32") return DType::f32;
   if (word == "bf16") return DType::bf16;
-  if (word == "f16" || word == "int8") {
+  if (word == "int8" && !trains) return DType::i8;
+  if (word == "int8")
     throw Error(ErrorKind::unsupported,
-                concat(option, ": ", word, " is not supported by ", command, "; use f32 or bf16"));
+                concat(option, ": int8 is for inference, a training step has none; use f32 or bf16"));
+  if (word == "f16") {
+    throw Error(ErrorKind::unsupported,
+                concat(option, ": f16 is not supported by ", command, "; use f32 or bf16"));
   }
-  throw Error(ErrorKind::invalid, concat(option, ": expected f32, bf16 or f16, found \"", word, "\""));
+  throw Error(ErrorKind::invalid, concat(option, ": expected f32, bf16, f16 or int8, found \"", word, "\""));
 }
 
 }  // namespace temper

@@ -13,7 +13,9 @@ Device& choose_device(std::string_view names);
 // 0: TEMPER_THREADS, else all that this process may use. Also makes the OpenMP team that large.
 int choose_threads(int64_t threads);
 
-// "f32" or "bf16", what --precision of `command` means. Error unsupported for "f16", invalid for other words.
-DType choose_precision(std::string_view option, std::string_view word, std::string_view command);
+// "f32", "bf16" or "int8" (i8), what --precision of `command` means. Error unsupported for "f16", and for
+// "int8" of what trains; invalid for other words.
+DType choose_precision(std::string_view option, std::string_view word, std::string_view command,
+                       bool trains = false);
 
 }  // namespace temper

@@ -10,7 +10,7 @@
 #include "data/decode.h"
 #include "data/preprocess.h"
 #include "train/batches.h"
-#include "train/frozen.h"
+#include "train/inference_model.h"
 #include "train/machine.h"
 #include "train/open_model.h"
 #include "train/session.h"
@@ -77,7 +77,7 @@ Predictor::Predictor(const PredictOptions& options, TrainEvents& events) {
   const Model model = open_model(
       {options.model, options.weights, options.shape, options.preprocess, options.labels, 0}, events);
   const Preprocess preprocess = preprocess_of(model);
-  Model folded = fold_frozen(device, model, {}, compile, precision);
+  Model folded = inference_model(device, model, precision, options.calibrate, 0, compile);
   const std::vector<int> data = data_inputs(folded);
   if (data.size() != 1) {
     throw Error(ErrorKind::unsupported,

@@ -29,6 +29,7 @@ struct PredictOptions {
   int64_t top = 5;       // at most
   double threshold = 0;  // least score shown
   std::string device = "auto", precision = "f32";
+  std::string calibrate;  // data that int8 takes its ranges from
   int64_t batch = 32, threads = 0, memory = 0;
 };
 

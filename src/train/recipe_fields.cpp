@@ -51,7 +51,7 @@ const Field kFields[] = {
     {"on-bad-sample", &Recipe::on_bad_sample, "skip|fail", "what a broken picture does"},
     {"frozen-cache", &Recipe::frozen_cache, "auto|off", "compute the frozen part once per sample"},
     {"frozen-precision", &Recipe::frozen_precision, "f32|bf16|int8",
-     "arithmetic of the frozen part; int8 is not there yet"},
+     "arithmetic of the frozen part; int8 takes its ranges from training samples"},
     {"max-drop", &Recipe::max_drop, "POINTS",
      "validation accuracy by which --frozen-precision may differ from f32 (default: 1)"},
     {"precision", &Recipe::precision, "f32|bf16|f16",

@@ -13,7 +13,7 @@ namespace temper {
 namespace {
 
 void refuse_what_is_not_there_yet(const Recipe& recipe) {
-  choose_precision("precision", recipe.precision, "tune");
+  choose_precision("precision", recipe.precision, "tune", true);
   choose_precision("frozen-precision", recipe.frozen_precision, "tune");
   if (recipe.insert_norm) {
     throw Error(ErrorKind::unsupported,

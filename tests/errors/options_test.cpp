@@ -38,6 +38,17 @@ TEST_F(OptionErrorsTest, Values) {
                 {"'tff'", "did you mean 'tf'?"});
 }
 
+TEST_F(OptionErrorsTest, Integers) {
+  expect_no_run(2, concat(model(), " --precision int8 --data ", table()),
+                {"precision: expected one of f32, bf16, f16, found \"int8\""});
+  expect_refusal(1, "bench cnn --train --precision int8 --quiet",
+                 {"precision: int8 is for inference, a training step has none"});
+  expect_refusal(2, concat("eval cnn --quiet --precision int8 --data ", photos("photos", {"cat", "dog"})),
+                 {"int8 takes its ranges from samples; give some with --calibrate D"});
+  expect_refusal(1, "bench cnn --quiet --precision int8 --calibrate /nowhere", {"/nowhere"});
+  expect_refusal(2, "inspect cnn --quiet --precision int4", {"precision: expected f32, bf16, f16 or int8"});
+}
+
 TEST_F(OptionErrorsTest, Devices) {
   expect_no_run(4, concat(model(), " --device cuda --data ", table()), {"cuda"});
   expect_refusal(4, concat("bench ", model(), " --device cuda"), {"cuda"});

@@ -118,6 +118,23 @@ TEST_F(PhotosTest, TheFrozenCacheChangesNoBit) {
   EXPECT_EQ(model_of("cached"), model_of("memory"));
 }
 
+TEST_F(PhotosTest, TheFrozenPartMayRunOnIntegers) {
+  Recipe exact = recipe("exact"), integers = recipe("integers"), again = recipe("integers_again");
+  for (Recipe* each : {&exact, &integers, &again}) each->val_split = 0.3, each->epochs = 10;
+  integers.frozen_precision = again.frozen_precision = "int8";
+  integers.max_drop = again.max_drop = 100;
+  const TrainResult wanted = go(exact), found = go(integers);
+  EXPECT_THAT(notes_, Contains(HasSubstr("the frozen part in int8 gives validation accuracy")));
+  ASSERT_TRUE(found.val_exact);
+  EXPECT_NEAR(found.val->loss, found.val_exact->loss, 0.3 * found.val_exact->loss + 0.02);
+  EXPECT_LT(found.history.back().train_loss, found.history.front().train_loss);
+  EXPECT_NE(model_of("integers"), model_of("exact"));
+  EXPECT_EQ(found.parameters_total, wanted.parameters_total) << "the written model is the float one";
+  again.threads = 1;
+  go(again);
+  EXPECT_EQ(model_of("integers"), model_of("integers_again")) << "with any number of threads";
+}
+
 TEST_F(PhotosTest, AugmentationSwitchesTheCacheOffAndSaysSo) {
   Recipe random = recipe("random");
   random.augment = "flip", random.epochs = 1;
@@ -172,6 +189,19 @@ TEST_F(PhotosTest, TheTunedModelNamesItsClasses) {
   ASSERT_TRUE(predictions[6].error);
   EXPECT_THAT(predictions[6].error->what(), HasSubstr("absent.jpg"));
   EXPECT_EQ(predictor.predict(std::span(files).first(1))[0].top[0].label, predictions[0].top[0].label);
+
+  options.precision = "int8", options.calibrate = (folder_.path() / "photos").string();
+  Predictor integers(options, events);
+  files.pop_back();
+  const std::vector<Prediction> rounded = integers.predict(files);
+  for (size_t i = 0; i < 6; ++i) {
+    double same = 0;  // the score of what came first
+    for (const Score& score : rounded[i].top)
+      if (score.index == predictions[i].top[0].index) same = score.score;
+    EXPECT_NEAR(same, predictions[i].top[0].score, 0.15) << files[i];
+  }
+  options.calibrate.clear();
+  EXPECT_THROW(Predictor(options, events), Error);
 }
 
 }  // namespace

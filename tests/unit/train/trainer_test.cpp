@@ -289,7 +289,8 @@ TEST_F(TrainerTest, MistakesAreNamed) {
   mistake("device", "cuda", ErrorKind::device, "cuda");
   mistake("precision", "f16", ErrorKind::unsupported,
           "precision: f16 is not supported by tune; use f32 or bf16");
-  mistake("frozen-precision", "int8", ErrorKind::unsupported, "frozen-precision: int8");
+  mistake("precision", "int8", ErrorKind::invalid,
+          "precision: expected one of f32, bf16, f16, found \"int8\"");
   mistake("insert-norm", "", ErrorKind::unsupported, "insert-norm");
   mistake("views", "3", ErrorKind::invalid, "views: without --augment");
   mistake("cut", "relu", ErrorKind::invalid, "cut: says where a new head is attached");
