@@ -50,8 +50,8 @@ def finish_inference(step, batch: int) -> None:
 
 
 def inference_work() -> tuple[str, int]:
-    """Model and batch of "w6.resnet50.b32"."""
-    _, model, batch = workload.split(".")
+    """Model and batch of "w6.resnet50.b32" or "w6.resnet50.b32.int8"."""
+    model, batch = workload.split(".")[1:3]
     return model, int(batch[1:])
 
 

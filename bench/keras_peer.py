@@ -103,4 +103,4 @@ elif workload == "w1.step":
 elif workload == "w2":
     steps_of(cnn(), (32, 32, 3), 3200)
 else:
-    photo_job(workload.partition(".")[2])
+    photo_job(workload.split(".")[1])

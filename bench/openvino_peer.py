@@ -1,5 +1,5 @@
-"""OpenVINO's part; common.py says how it is called. Its own choice of precision may be bf16, so the variant names it; "requests":
-as many at once as it asks for, with its hint for throughput."""
+"""OpenVINO's part; common.py says how it is called. Its own choice of precision may be bf16, so the variant names it; in int8 it
+runs the file that ONNX Runtime has quantised; "requests": as many at once as it asks for, with its hint for throughput."""
 import common
 from common import threads, variant, work, workload
 
@@ -11,7 +11,7 @@ def compiled(name: str, batch: int, cache: bool = False) -> openvino.CompiledMod
     core = openvino.Core()
     if cache:
         core.set_property({"CACHE_DIR": str(work / "openvino")})
-    model = core.read_model(work / f"models/{name}.onnx")
+    model = core.read_model(work / f"models/{name}{'.int8' if 'int8' in variant else ''}.onnx")
     model.reshape([batch, 3, 224, 224])
     return core.compile_model(model, "CPU", {
         "PERFORMANCE_HINT": "THROUGHPUT" if "requests" in variant else "LATENCY", "INFERENCE_NUM_THREADS": threads,

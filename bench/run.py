@@ -153,6 +153,14 @@ def prepare(options: argparse.Namespace, chosen: dict[str, Workload], pythons: d
         subprocess.run(command, check=True, capture_output=True)
 
 
+    wants_int8 = any(name.endswith("int8") for name, workload in chosen.items() if workload.models)
+    if wants_int8 and not (WORK / "models/resnet50.int8.onnx").exists():
+        if "onnxruntime" not in pythons:
+            sys.exit("bench: int8 files are ONNX Runtime's; make them once with --peer onnxruntime")
+        command = [pythons["onnxruntime"], HERE / "onnxruntime_peer.py", "models", "all", options.data, WORK, str(options.threads)]
+        subprocess.run(command, check=True, capture_output=True)
+
+
 def measure(name: str, workload: Workload, options: argparse.Namespace, pythons: dict[str, str], note) -> None:
     """All rounds of a workload; `note` takes a line each for what was measured or failed."""
     turns = [(peer, variant) for peer, variants in workload.peers.items() if peer in pythons

@@ -189,7 +189,7 @@ elif workload == "w1.step":
 elif group == "w2":
     cnn_step()
 elif group == "w3":
-    photo_job(name)
+    photo_job(name.removesuffix(".int8"))
 elif group == "optimizer":
     update_alone(name == "all")
 elif group == "w4":
