@@ -82,9 +82,15 @@ class Order {
     if (next_[static_cast<size_t>(before)].insert(after).second) ++waits_[static_cast<size_t>(after)];
   }
 
+  static bool makes_numbers(const Graph& graph, const Operands& operands) {
+    return std::ranges::all_of(operands.outputs,
+                               [&](Value value) { return graph.type(value).shape.elements() == 1; });
+  }
+
   // What only renews donated state runs as soon as nobody else will read the old state: then the gradient
-  // that it reads need not be kept. Whoever reads the old state later in the plain order does not hold it up,
-  // for there it would be copied in any case.
+  // that it reads need not be kept. So does what makes single numbers, for an update may wait for them.
+  // Whoever reads the old state later in the plain order does not hold it up, for there it would be copied in
+  // any case.
   void hasten_updates(const Graph& graph, const std::vector<int>& owner,
                       const std::map<int, std::vector<int>>& readers) {
     const std::vector<Operands> operands = operands_of(graph, clusters_);
@@ -105,7 +111,8 @@ class Order {
     }
     hastened_.resize(clusters_.size());
     for (size_t i = 0; i < clusters_.size(); ++i)
-      hastened_[i] = renewed[i] > 0 && renewed[i] == operands[i].outputs.size();
+      hastened_[i] =
+          (renewed[i] > 0 && renewed[i] == operands[i].outputs.size()) || makes_numbers(graph, operands[i]);
   }
 
   const Graph& graph_;
