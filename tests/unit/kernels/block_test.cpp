@@ -5,7 +5,6 @@
 
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <functional>
 #include <limits>
 
@@ -138,48 +137,82 @@ TEST(Block, AUniformOperandIsReadOnce) {
       run(0, y, plain);
       const bool three = op == TapeOp::mul_add || op == TapeOp::neg_mul_add;
       run(mask & (three ? 7 : 3), one, uniform);
-      EXPECT_EQ(std::memcmp(plain.data(), uniform.data(), sizeof(float) * 67), 0)
-          << to_string(op) << " " << mask;
+      EXPECT_EQ(plain, uniform) << to_string(op) << " " << mask;
     }
 }
 
-// Groups do what their instructions do one by one, to the bit, at every length.
+// Groups do what their instructions do one by one, to the bit, at every length, in place too.
 TEST(Block, AGroupIsItsInstructions) {
-  const std::vector<float> s(67, 0.9f), t(67, 0.1f), epsilon(67, 1e-8f);
-  std::vector<float> x(67), y(67), v(67), a(67), b(67), c(67), d(67), found(67);
-  for (size_t i = 0; i < x.size(); ++i) {
-    x[i] = std::sin(static_cast<float>(i)), y[i] = std::cos(static_cast<float>(3 * i));
-    v[i] = 0.01f + static_cast<float>(i % 7);
+  using Floats = std::vector<float>;
+  const auto all_of = [](float number) { return Floats(67, number); };
+  const Floats s = all_of(0.9f), t = all_of(0.1f), s2 = all_of(0.99f), t2 = all_of(0.01f),
+               root = all_of(1.3f), epsilon = all_of(1e-8f), rate = all_of(1e-3f), kept = all_of(0.999f);
+  Floats m(67), g(67), v(67), p(67);
+  for (size_t i = 0; i < m.size(); ++i) {
+    const auto x = static_cast<float>(i);
+    m[i] = std::sin(x), g[i] = std::cos(3 * x), v[i] = 0.01f + static_cast<float>(i % 7),
+    p[i] = std::sin(5 * x);
   }
-  const auto run = [](TapeOp op, const std::vector<float>& p, const std::vector<float>& q,
-                      const std::vector<float>& r, std::vector<float>& out) {
-    block_function(op, DType::f32, DType::f32)(p.data(), q.data(), r.data(), out.data(), 67);
+  const auto run = [](TapeOp op, const Floats& a, const Floats& b, const Floats& c = Floats(67)) {
+    Floats out(67);
+    block_function(op, DType::f32, DType::f32)(a.data(), b.data(), c.data(), out.data(), 67);
+    return out;
   };
-  const auto expect = [&](GroupFunction group, std::array<const float*, kMaxGroupOperands> operands,
-                          const std::vector<float>& expected) {
-    for (int64_t n = 1; n <= 67; ++n) {
-      std::fill(found.begin(), found.end(), 5.0f);
-      group(operands.data(), found.data(), n);
-      for (size_t i = 0; i < 67; ++i)
-        ASSERT_EQ(found[i], static_cast<int64_t>(i) < n ? expected[i] : 5.0f) << n << " " << i;
+  const Floats m1 = run(TapeOp::mul_add, g, t, run(TapeOp::mul, m, s));
+  const Floats v1 = run(TapeOp::mul_add, run(TapeOp::mul, g, g), t2, run(TapeOp::mul, v, s2));
+  const Floats direction =
+      run(TapeOp::div, m1, run(TapeOp::mul_add, run(TapeOp::sqrt, v1, v1), root, epsilon));
+  const Floats p1 = run(TapeOp::neg_mul_add, direction, rate, p);
+  const Floats decayed = run(TapeOp::neg_mul_add, direction, rate, run(TapeOp::mul, p, kept));
+
+  const auto expect = [&](GroupFunction group, const Floats& new_p, bool all, int64_t n) {
+    Floats m0 = m, v0 = v, p0 = p;
+    const std::array<const float*, kMaxGroupOperands> operands{
+        m0.data(), s.data(),    g.data(),       t.data(),    v0.data(), s2.data(),
+        t2.data(), root.data(), epsilon.data(), rate.data(), p0.data(), kept.data()};
+    const std::array<float*, kMaxGroupResults> results{m0.data(), v0.data(), p0.data()};
+    group(operands.data(), results.data(), n);
+    for (size_t i = 0; i < 67; ++i) {
+      const bool done = static_cast<int64_t>(i) < n;
+      ASSERT_EQ(m0[i], done ? m1[i] : m[i]) << n << " " << i;
+      ASSERT_EQ(v0[i], done && all ? v1[i] : v[i]) << n << " " << i;
+      ASSERT_EQ(p0[i], done && all ? new_p[i] : p[i]) << n << " " << i;
     }
   };
-  const GroupFunctions& all = group_functions();
-  run(TapeOp::mul, x, s, x, a);
-  run(TapeOp::mul_add, y, t, a, b);
-  expect(all.blend, {x.data(), s.data(), y.data(), t.data(), x.data(), x.data(), x.data()}, b);
-  run(TapeOp::mul, y, y, y, c);
-  run(TapeOp::mul_add, c, t, a, b);
-  expect(all.blend_square, {x.data(), s.data(), y.data(), t.data(), x.data(), x.data(), x.data()}, b);
-  run(TapeOp::sqrt, v, v, v, a);
-  run(TapeOp::mul_add, a, s, epsilon, b);
-  run(TapeOp::div, x, b, b, c);
-  run(TapeOp::neg_mul_add, c, t, y, d);
-  expect(all.adam_step, {v.data(), s.data(), epsilon.data(), x.data(), t.data(), y.data(), v.data()}, d);
-  run(TapeOp::mul, y, s, s, a);
-  run(TapeOp::neg_mul_add, c, t, a, d);
-  expect(all.adam_step_of_decayed,
-         {v.data(), s.data(), epsilon.data(), x.data(), t.data(), y.data(), s.data()}, d);
+  for (int64_t n = 1; n <= 67; ++n) {
+    expect(group_functions().blend, p, false, n);
+    expect(group_functions().adam, p1, true, n);
+    expect(group_functions().adam_decayed, decayed, true, n);
+  }
+}
+
+// The tape of Adam's update becomes one step, and one of something else does not.
+TEST(Block, FindsTheGroupOfAdam) {
+  Tape tape;
+  for (int i = 0; i < 12; ++i) tape.sources.push_back({.kind = TapeSource::tensor});
+  const auto uniform = [](int value) { return value >= 4 && value < 12; };  // 0 m, 1 g, 2 v, 3 p
+  const auto emit = [&](TapeOp op, std::array<int, 3> operands) {
+    tape.code.push_back({op, DType::f32, DType::f32, operands});
+    return static_cast<int>(tape.sources.size() + tape.code.size()) - 1;
+  };
+  const int m = emit(TapeOp::mul_add, {1, 5, emit(TapeOp::mul, {0, 4, -1})});
+  const int square = emit(TapeOp::mul, {1, 1, -1});
+  const int v = emit(TapeOp::mul_add, {square, 7, emit(TapeOp::mul, {2, 6, -1})});
+  const int scale = emit(TapeOp::mul_add, {emit(TapeOp::sqrt, {v, -1, -1}), 8, 9});
+  const int direction = emit(TapeOp::div, {m, scale, -1});
+  const int p = emit(TapeOp::neg_mul_add, {direction, 10, emit(TapeOp::mul, {3, 11, -1})});
+  std::vector<int> uses(tape.sources.size() + tape.code.size(), 1);
+  for (const int twice : {m, v}) uses[static_cast<size_t>(twice)] = 2;
+  auto group = find_group(tape, 0, uses, uniform);
+  ASSERT_TRUE(group);
+  EXPECT_EQ(group->count, tape.code.size());
+  EXPECT_EQ(group->operands, (std::array<int, kMaxGroupOperands>{0, 4, 1, 5, 2, 6, 7, 8, 9, 10, 3, 11}));
+  EXPECT_EQ(group->results, (std::array<int, kMaxGroupResults>{m, v, p}));
+  uses[static_cast<size_t>(scale)] = 2;  // somebody wants the scale: only the first moment is one step
+  group = find_group(tape, 0, uses, uniform);
+  ASSERT_TRUE(group);
+  EXPECT_EQ(group->count, 2u);
+  EXPECT_FALSE(find_group(tape, 2, uses, uniform));
 }
 
 }  // namespace

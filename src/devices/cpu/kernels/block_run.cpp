@@ -63,7 +63,7 @@ bool is_uniform(const BoundTape& bound, const Tape& tape, int value) {
   if (value < 0 || static_cast<size_t>(value) >= tape.sources.size()) return false;
   const auto at = static_cast<size_t>(value);
   if (tape.sources[at].kind != TapeSource::tensor) return tape.sources[at].kind == TapeSource::scalar;
-  return std::ranges::all_of(bound.plan.sources[at].strides, [](int64_t stride) { return stride == 0; });
+  return bound.plan.sources[at].is_uniform();
 }
 
 // By value: how often it is read, results included.
@@ -100,10 +100,14 @@ BoundTape bind(Tape tape, std::span<const Placed> inputs, std::span<const Placed
       if (operand >= 0) bound.last_read[static_cast<size_t>(operand)] = i;
   for (size_t i = 0; i < tape.code.size();) {
     const std::optional<InstructionGroup> group = find_group(tape, i, uses, uniform);
-    bound.steps.push_back(group ? BoundTape::Step{.group = group->function, .operands = group->operands}
-                                : single_step(tape.code[i], uniform));
+    if (group) {
+      bound.steps.push_back(
+          {.group = group->function, .results = group->results, .operands = group->operands});
+    } else {
+      bound.steps.push_back(single_step(tape.code[i], uniform));
+      bound.steps.back().results[0] = static_cast<int>(tape.sources.size() + i);
+    }
     i += group ? group->count : 1;
-    bound.steps.back().result = static_cast<int>(tape.sources.size() + i) - 1;
   }
   for (const TapeSource& s : tape.sources) bound.loads.push_back(load_function(s.dtype));
   for (const TapeResult& r : tape.results) {  // stored or folded when all instructions are done
@@ -155,39 +159,6 @@ bool BlockRun::may_write_directly(size_t result) const {
   return true;
 }
 
-bool BlockRun::is_dense(size_t i, const TapeBlock& block) const {
-  const PlanOperand& operand = bound_.plan.sources[i];
-  const size_t outer = operand.strides.size() - 2;
-  return operand.strides[outer + 1] == 1 && (block.rows == 1 || operand.strides[outer] == block.columns);
-}
-
-const std::byte* BlockRun::address(size_t i, const TapeBlock& block) const {
-  const TapeSource& source = bound_.tape.sources[i];
-  return static_cast<const std::byte*>(inputs_[source.input]) +
-         block.offset(bound_.plan.sources[i]) * storage_size(source.dtype);
-}
-
-// The processor's own prefetching ends at the page, and a block is one.
-void BlockRun::look_ahead(const TapeBlock& next) {
-  aheads_ = 0;
-  for (size_t i = 0; i < bound_.tape.sources.size(); ++i) {
-    const TapeSource& source = bound_.tape.sources[i];
-    if (source.kind != TapeSource::tensor || !is_dense(i, next)) continue;
-    const std::byte* at = address(i, next);
-    ahead_[aheads_++] = {at, at + next.count() * storage_size(source.dtype)};
-  }
-}
-
-void BlockRun::fetch(int64_t lines) {
-  constexpr int64_t kLine = 64;
-  for (; lines > 0 && aheads_ > 0; --lines) {
-    Ahead& ahead = ahead_[aheads_ - 1];
-    __builtin_prefetch(ahead.at, 0, 2);
-    ahead.at += kLine;
-    if (ahead.at >= ahead.end) --aheads_;
-  }
-}
-
 void BlockRun::load(size_t i, const TapeBlock& block) {
   const TapeSource& source = bound_.tape.sources[i];
   const PlanOperand& operand = bound_.plan.sources[i];
@@ -202,8 +173,8 @@ void BlockRun::load(size_t i, const TapeBlock& block) {
     return;
   }
   const int64_t bytes = storage_size(source.dtype);
-  auto* from = const_cast<std::byte*>(address(i, block));
-  const bool dense = is_dense(i, block);
+  auto* from = static_cast<std::byte*>(const_cast<void*>(inputs_[source.input])) + offset * bytes;
+  const bool dense = steps.column_stride == 1 && (block.rows == 1 || steps.row_stride == block.columns);
   const bool widened = cell(source.dtype) != source.dtype;
   if (dense && !widened) {
     at_[i] = from;
@@ -218,7 +189,7 @@ void BlockRun::load(size_t i, const TapeBlock& block) {
   bound_.loads[i](narrow, nullptr, nullptr, at_[i], block.count());
 }
 
-void BlockRun::run(const TapeBlock& block, const TapeBlock* next) {
+void BlockRun::run(const TapeBlock& block) {
   const Tape& tape = bound_.tape;
   const size_t first = tape.sources.size();
   for (size_t i = 0; i < first; ++i) load(i, block);
@@ -227,23 +198,19 @@ void BlockRun::run(const TapeBlock& block, const TapeBlock* next) {
     if (direct_[i]) at_[static_cast<size_t>(tape.results[i].value)] = output(i, block);
   const int64_t n = block.count();
   const auto at = [&](int value) { return value < 0 ? nullptr : at_[static_cast<size_t>(value)]; };
-  int64_t lines = 0;
-  if (next) {
-    look_ahead(*next);
-    for (size_t i = 0; i < aheads_; ++i) lines += (ahead_[i].end - ahead_[i].at + 63) / 64;
-    lines = lines / static_cast<int64_t>(bound_.steps.size() + 1) + 1;
-  }
   for (size_t i = 0; i < bound_.steps.size(); ++i) {
-    if (next) fetch(lines);
     const BoundTape::Step& s = bound_.steps[i];
-    void* const out = at_[static_cast<size_t>(s.result)];
-    if (!s.group) {
-      s.function(at(s.operands[0]), at(s.operands[1]), at(s.operands[2]), out, n);
+    if (s.function) {
+      s.function(at(s.operands[0]), at(s.operands[1]), at(s.operands[2]),
+                 at_[static_cast<size_t>(s.results[0])], n);
       continue;
     }
     std::array<const float*, kMaxGroupOperands> operands;
+    std::array<float*, kMaxGroupResults> results;
     for (size_t k = 0; k < operands.size(); ++k) operands[k] = static_cast<const float*>(at(s.operands[k]));
-    s.group(operands.data(), static_cast<float*>(out), n);
+    for (size_t k = 0; k < results.size(); ++k)
+      results[k] = static_cast<float*>(at_[static_cast<size_t>(s.results[k])]);
+    s.group(operands.data(), results.data(), n);
   }
   for (size_t i = 0; i < tape.results.size(); ++i)
     if (!tape.results[i].reduced && !direct_[i])

@@ -7,9 +7,9 @@ namespace temper::cpu {
 
 struct BoundTape {
   struct Step {
-    BlockFunction function;                            // or
+    BlockFunction function = nullptr;                  // or
     GroupFunction group = nullptr;                     // of several instructions
-    int result = 0;                                    // value
+    std::array<int, kMaxGroupResults> results = {};    // values
     std::array<int, kMaxGroupOperands> operands = {};  // values; negative: none
   };
   Tape tape;
@@ -35,8 +35,7 @@ class BlockRun {
  public:
   BlockRun(const BoundTape& bound, const void* const* inputs, void* const* outputs);
 
-  // Stores the full results. What `next` reads is fetched meanwhile.
-  void run(const TapeBlock& block, const TapeBlock* next = nullptr);
+  void run(const TapeBlock& block);                                                 // stores the full results
   const void* value(int number) const { return at_[static_cast<size_t>(number)]; }  // of the last block
 
  private:
@@ -47,10 +46,6 @@ class BlockRun {
   void* output(size_t result, const TapeBlock& block) const;
   bool may_write_directly(size_t result) const;
   void load(size_t source, const TapeBlock& block);
-  bool is_dense(size_t source, const TapeBlock& block) const;
-  const std::byte* address(size_t source, const TapeBlock& block) const;
-  void look_ahead(const TapeBlock& next);
-  void fetch(int64_t lines);
 
   const BoundTape& bound_;
   const void* const* inputs_;
@@ -58,11 +53,6 @@ class BlockRun {
   std::array<bool, kMaxTapeValues> direct_{};  // by result
   std::array<void*, kMaxTapeValues> at_;       // by value
   std::array<Loaded, kMaxTapeValues> loaded_;  // by source
-  struct Ahead {
-    const std::byte *at, *end;
-  };
-  std::array<Ahead, kMaxTapeValues> ahead_;  // of the next block, not fetched yet
-  size_t aheads_ = 0;
   alignas(64) std::byte memory_[kBlockBytes];
 };
 

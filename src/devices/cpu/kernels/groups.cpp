@@ -11,35 +11,58 @@ class Matcher {
       : tape_(tape), first_(first), uses_(uses), is_uniform_(is_uniform) {}
 
   std::optional<InstructionGroup> find() const {
-    const GroupFunctions& functions = group_functions();
-    int x = -1, s = -1, y = -1, t = -1;
-    if (scaled(0, x, s) && sum(1, value(0), y, t) && y < value(0) && inner(1))
-      return InstructionGroup{2, functions.blend, {x, s, y, t, x, x, x}};
-    if (is(0, TapeOp::mul) && operand(0, 0) == operand(0, 1) && scaled(1, x, s) && sum(2, value(1), y, t) &&
-        y == value(0) && inner(2)) {
-      const int base = operand(0, 0);
-      return InstructionGroup{3, functions.blend_square, {x, s, base, t, x, x, x}};
-    }
-    return adam_step(functions);
+    const std::optional<Blend> m = blend(0);
+    if (!m) return std::nullopt;
+    if (std::optional<InstructionGroup> all = adam(*m)) return all;
+    const int result = value(1);
+    return InstructionGroup{2,
+                            group_functions().blend,
+                            {m->x, m->s, m->y, m->t, m->x, m->x, m->x, m->x, m->x, m->x, m->x, m->x},
+                            {result, result, result}};
   }
 
  private:
-  // sqrt, times a number plus a number, a division by that, perhaps a decay, the step.
-  std::optional<InstructionGroup> adam_step(const GroupFunctions& functions) const {
-    if (!is(0, TapeOp::sqrt) || !is(1, TapeOp::mul_add) || !is(2, TapeOp::div)) return std::nullopt;
-    if (operand(1, 0) != value(0) || operand(2, 1) != value(1)) return std::nullopt;
-    const int v = operand(0, 0), root = operand(1, 1), epsilon = operand(1, 2), m = operand(2, 0);
-    if (!is_uniform_(root) || !is_uniform_(epsilon) || m == value(0)) return std::nullopt;
-    int p = -1, kept = -1;
-    const size_t step = scaled(3, p, kept) && is(4, TapeOp::neg_mul_add) && operand(4, 2) == value(3) ? 4 : 3;
-    if (!is(step, TapeOp::neg_mul_add) || operand(step, 0) != value(2) || !inner(step)) return std::nullopt;
+  struct Blend {
+    int x, s, y, t;
+  };
+
+  // Instructions i and i + 1 are s x + t y; nobody else reads the first.
+  std::optional<Blend> blend(size_t i) const {
+    if (!is(i, TapeOp::mul) || !is(i + 1, TapeOp::mul_add) || operand(i + 1, 2) != value(i)) return {};
+    Blend b{operand(i, 0), operand(i, 1), operand(i + 1, 0), operand(i + 1, 1)};
+    if (!is_uniform_(b.s)) std::swap(b.x, b.s);
+    if (!is_uniform_(b.t)) std::swap(b.y, b.t);
+    const bool fits = is_uniform_(b.s) && is_uniform_(b.t) && b.y != value(i) && lone(i);
+    return fits ? std::optional(b) : std::nullopt;
+  }
+
+  // After the first moment: the square, the second moment, a root, its scale, a division, perhaps a decay,
+  // the step.
+  std::optional<InstructionGroup> adam(const Blend& m) const {
+    if (!is(2, TapeOp::mul) || operand(2, 0) != m.y || operand(2, 1) != m.y || !lone(2)) return {};
+    const std::optional<Blend> v = blend(3);
+    if (!v || v->y != value(2) || v->x >= value(0)) return {};
+    if (!is(5, TapeOp::sqrt) || operand(5, 0) != value(4) || !lone(5)) return {};
+    if (!is(6, TapeOp::mul_add) || operand(6, 0) != value(5) || !lone(6)) return {};
+    const int root = operand(6, 1), epsilon = operand(6, 2);
+    if (!is(7, TapeOp::div) || operand(7, 0) != value(1) || operand(7, 1) != value(6) || !lone(7)) return {};
+    const size_t step = is(8, TapeOp::mul) ? 9 : 8;
+    if (!is(step, TapeOp::neg_mul_add) || operand(step, 0) != value(7)) return {};
     const int rate = operand(step, 1);
-    if (!is_uniform_(rate)) return std::nullopt;
-    if (step == 4)
-      return InstructionGroup{5, functions.adam_step_of_decayed, {v, root, epsilon, m, rate, p, kept}};
-    p = operand(3, 2);
-    if (p >= value(0)) return std::nullopt;
-    return InstructionGroup{4, functions.adam_step, {v, root, epsilon, m, rate, p, v}};
+    int p = operand(step, 2), kept = m.s;
+    if (step == 9) {
+      if (p != value(8) || !lone(8)) return {};
+      p = operand(8, 0), kept = operand(8, 1);
+      if (!is_uniform_(kept)) std::swap(p, kept);
+    }
+    for (const int number : {root, epsilon, rate, kept})
+      if (!is_uniform_(number)) return {};
+    if (p >= value(0)) return {};
+    const GroupFunctions& functions = group_functions();
+    return InstructionGroup{step + 1,
+                            step == 9 ? functions.adam_decayed : functions.adam,
+                            {m.x, m.s, m.y, m.t, v->x, v->s, v->t, root, epsilon, rate, p, kept},
+                            {value(1), value(4), value(step)}};
   }
 
   const TapeInstruction& at(size_t i) const { return tape_.code[first_ + i]; }
@@ -49,29 +72,7 @@ class Matcher {
   }
   int operand(size_t i, size_t k) const { return at(i).operands[k]; }
   int value(size_t i) const { return static_cast<int>(tape_.sources.size() + first_ + i); }
-
-  // Instruction i is x times the number s.
-  bool scaled(size_t i, int& x, int& s) const {
-    if (!is(i, TapeOp::mul)) return false;
-    x = operand(i, 0), s = operand(i, 1);
-    if (!is_uniform_(s)) std::swap(x, s);
-    return is_uniform_(s) && x < value(0);
-  }
-
-  // Instruction i is y times the number t, plus `addend`.
-  bool sum(size_t i, int addend, int& y, int& t) const {
-    if (!is(i, TapeOp::mul_add) || operand(i, 2) != addend) return false;
-    y = operand(i, 0), t = operand(i, 1);
-    if (!is_uniform_(t)) std::swap(y, t);
-    return is_uniform_(t) && y != addend;
-  }
-
-  // Nobody else reads what the instructions before `last` make.
-  bool inner(size_t last) const {
-    for (size_t i = 0; i < last; ++i)
-      if (uses_[static_cast<size_t>(value(i))] != 1) return false;
-    return true;
-  }
+  bool lone(size_t i) const { return uses_[static_cast<size_t>(value(i))] == 1; }
 
   const Tape& tape_;
   size_t first_;

@@ -1,6 +1,6 @@
 #pragma once
 // Instructions that follow each other in the updates of optimizers, as one function over a block: what lies
-// between them stays in registers. Each does in the same order what its instructions do one by one, so the
+// between them stays in registers. It does in the same order what the instructions do one by one, so the
 // bits are the same.
 #include <array>
 #include <functional>
@@ -10,13 +10,15 @@
 
 namespace temper::cpu {
 
-inline constexpr size_t kMaxGroupOperands = 7;
-using GroupFunction = void (*)(const float* const* operands, float* out, int64_t n);
+inline constexpr size_t kMaxGroupOperands = 12, kMaxGroupResults = 3;
+// A result may lie where an operand does. Operands that are one number are read at their first element.
+using GroupFunction = void (*)(const float* const* operands, float* const* results, int64_t n);
 
 struct InstructionGroup {
-  size_t count = 0;  // instructions; the last one's result is the group's
+  size_t count = 0;  // instructions
   GroupFunction function = nullptr;
-  std::array<int, kMaxGroupOperands> operands{};  // values; spare ones repeat the first
+  std::array<int, kMaxGroupOperands> operands{};  // values, as GroupFunctions names them; spare ones: any
+  std::array<int, kMaxGroupResults> results{};
 };
 
 // The group that begins with instruction `first`. uses: by value, how often it is read, results included;
@@ -25,10 +27,12 @@ std::optional<InstructionGroup> find_group(const Tape& tape, size_t first, const
                                            const std::function<bool(int)>& is_uniform);
 
 struct GroupFunctions {
-  GroupFunction blend;                 // x, s, y, t: s x + t y
-  GroupFunction blend_square;          // x, s, y, t: s x + t y^2
-  GroupFunction adam_step;             // v, root, epsilon, m, rate, p: p - rate m / (root sqrt(v) + epsilon)
-  GroupFunction adam_step_of_decayed;  // and kept: the same of kept p
+  // x, s, y, t: s x + t y
+  GroupFunction blend;
+  // m, s, g, t, v, s2, t2, root, epsilon, rate, p: m' = s m + t g, v' = s2 v + t2 g^2 and
+  // p' = p - rate m' / (root sqrt(v') + epsilon)
+  GroupFunction adam;
+  GroupFunction adam_decayed;  // and kept: the same of kept p
 };
 const GroupFunctions& group_functions();
 

@@ -39,53 +39,67 @@ struct Rest {
   }
 };
 
-struct Blend {
-  V s, t;
-  explicit Blend(Operands x) : s(number(x, 1)), t(number(x, 3)) {}
-  template <class Load>
-  V operator()(const Load& load) const {
-    return hn::MulAdd(load(2), t, hn::Mul(load(0), s));
+// Results of whole vectors, and of what is left.
+struct PutWhole {
+  float* const* out;
+  size_t i;
+  void operator()(int k, V value) const { hn::StoreU(value, D(), out[k] + i); }
+};
+struct PutRest {
+  float* const* out;
+  size_t i, count;
+  void operator()(int k, V value) const {
+    HWY_ALIGN float rest[kMaxLanes];
+    hn::Store(value, D(), rest);
+    std::memcpy(out[k] + i, rest, count * sizeof(float));
   }
 };
 
-struct BlendSquare {
+// Every operand is read before a result is written.
+struct Blend {
   V s, t;
-  explicit BlendSquare(Operands x) : s(number(x, 1)), t(number(x, 3)) {}
-  template <class Load>
-  V operator()(const Load& load) const {
-    const V y = load(2);
-    return hn::MulAdd(hn::Mul(y, y), t, hn::Mul(load(0), s));
+  explicit Blend(Operands x) : s(number(x, 1)), t(number(x, 3)) {}
+  template <class Load, class Put>
+  void operator()(const Load& load, const Put& put) const {
+    put(0, hn::MulAdd(load(2), t, hn::Mul(load(0), s)));
   }
 };
 
 template <bool kDecays>
-struct AdamStep {
-  V root, epsilon, rate, kept;
-  explicit AdamStep(Operands x)
-      : root(number(x, 1)), epsilon(number(x, 2)), rate(number(x, 4)), kept(number(x, 6)) {}
-  template <class Load>
-  V operator()(const Load& load) const {
-    const V direction = hn::Div(load(3), hn::MulAdd(hn::Sqrt(load(0)), root, epsilon));
-    const V p = load(5);
-    return hn::NegMulAdd(direction, rate, kDecays ? hn::Mul(p, kept) : p);
+struct Adam {
+  V s, t, s2, t2, root, epsilon, rate, kept;
+  explicit Adam(Operands x)
+      : s(number(x, 1)),
+        t(number(x, 3)),
+        s2(number(x, 5)),
+        t2(number(x, 6)),
+        root(number(x, 7)),
+        epsilon(number(x, 8)),
+        rate(number(x, 9)),
+        kept(number(x, 11)) {}
+  template <class Load, class Put>
+  void operator()(const Load& load, const Put& put) const {
+    const V g = load(2), p = load(10);
+    const V m = hn::MulAdd(g, t, hn::Mul(load(0), s));
+    const V v = hn::MulAdd(hn::Mul(g, g), t2, hn::Mul(load(4), s2));
+    const V direction = hn::Div(m, hn::MulAdd(hn::Sqrt(v), root, epsilon));
+    put(0, m);
+    put(1, v);
+    put(2, hn::NegMulAdd(direction, rate, kDecays ? hn::Mul(p, kept) : p));
   }
 };
 
 template <class F>
-void run(Operands x, float* out, int64_t n) {
+void run(Operands x, float* const* out, int64_t n) {
   const F f(x);
   const auto count = static_cast<size_t>(n), lanes = hn::Lanes(D());
   size_t i = 0;
-  for (; i + lanes <= count; i += lanes) hn::StoreU(f(Whole{x, i}), D(), out + i);
-  if (i == count) return;
-  HWY_ALIGN float rest[kMaxLanes];
-  hn::Store(f(Rest{x, i, count - i}), D(), rest);
-  std::memcpy(out + i, rest, (count - i) * sizeof(float));
+  for (; i + lanes <= count; i += lanes) f(Whole{x, i}, PutWhole{out, i});
+  if (i < count) f(Rest{x, i, count - i}, PutRest{out, i, count - i});
 }
 
 const GroupFunctions* functions() {
-  static constexpr GroupFunctions all{run<Blend>, run<BlendSquare>, run<AdamStep<false>>,
-                                      run<AdamStep<true>>};
+  static constexpr GroupFunctions all{run<Blend>, run<Adam<false>>, run<Adam<true>>};
   return &all;
 }
 

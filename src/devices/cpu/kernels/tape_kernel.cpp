@@ -39,28 +39,19 @@ void TapeRunner::run_blocks(const void* const* inputs, void* const* outputs, int
                             int64_t end) const {
   const TapePlan& plan = bound_.plan;
   BlockRun run(bound_, inputs, outputs);
-  if (begin == end) return;
-  const bool streams = plan.elements >= kStreamed;
-  TapeBlock block = block_at(begin);
   for (int64_t i = begin; i < end; ++i) {
-    const TapeBlock next = i + 1 < end ? block_at(i + 1) : block;
-    run.run(block, streams && i + 1 < end ? &next : nullptr);
-    block = next;
+    TapeBlock block;
+    int64_t rest = i;
+    block.column = rest % plan.column_pieces * plan.block_columns;
+    rest /= plan.column_pieces;
+    block.row = rest % plan.row_groups * plan.block_rows;
+    rest /= plan.row_groups;
+    for (size_t k = plan.axes.size() - 2; k-- > 0; rest /= plan.axes[k].size)
+      block.index[k] = rest % plan.axes[k].size;
+    block.rows = std::min(plan.block_rows, plan.rows().size - block.row);
+    block.columns = std::min(plan.block_columns, plan.columns().size - block.column);
+    run.run(block);
   }
-}
-
-TapeBlock TapeRunner::block_at(int64_t number) const {
-  const TapePlan& plan = bound_.plan;
-  TapeBlock block;
-  block.column = number % plan.column_pieces * plan.block_columns;
-  number /= plan.column_pieces;
-  block.row = number % plan.row_groups * plan.block_rows;
-  number /= plan.row_groups;
-  for (size_t k = plan.axes.size() - 2; k-- > 0; number /= plan.axes[k].size)
-    block.index[k] = number % plan.axes[k].size;
-  block.rows = std::min(plan.block_rows, plan.rows().size - block.row);
-  block.columns = std::min(plan.block_columns, plan.columns().size - block.column);
-  return block;
 }
 
 namespace {

@@ -30,7 +30,6 @@ class TapeRunner {
     int64_t entries = 1;  // accumulators of a group, at most
   };
   Reduction plan_reduction() const;
-  TapeBlock block_at(int64_t number) const;
   TapeBlock group_block(int64_t group) const;  // of its first unit
   void move_to_unit(TapeBlock& block, int64_t unit) const;
   void fold_chunk(BlockRun& run, int64_t group, int64_t chunk, Accumulator* into) const;

@@ -154,10 +154,21 @@ void assign_slots(TapePlan& plan, const Tape& tape) {
   }
 }
 
+// Bytes of the slots that are gone through in each block. Of a source that is one number all over the space
+// only the first is read; a reduction's blocks say in which order it sums, so there every slot counts.
+int64_t bytes_gone_through(const TapePlan& plan, const Tape& tape) {
+  int64_t bytes = plan.slot_bytes;
+  for (size_t i = 0; i < tape.sources.size() && tape.reduced.empty(); ++i)
+    if (plan.sources[i].is_uniform()) bytes -= cell_size(tape.sources[i].dtype);
+  return bytes;
+}
+
 // As many elements as keep the slots in the first-level cache.
-void choose_block(TapePlan& plan) {
+void choose_block(TapePlan& plan, const Tape& tape) {
+  const int64_t through = bytes_gone_through(plan, tape);
   int64_t block = kMaxBlock;
-  while (block > 64 && block * plan.slot_bytes > kBlockBytes / 2) block /= 2;
+  while (block > 64 && (block * through > kBlockBytes / 2 || block * plan.slot_bytes > kBlockBytes))
+    block /= 2;
   TEMPER_CHECK(block * plan.slot_bytes <= kBlockBytes);
   const int64_t rows = plan.rows().size, columns = plan.columns().size;
   plan.block_columns = std::min(columns, block);
@@ -180,7 +191,7 @@ TapePlan plan_tape(const Tape& tape, std::span<const Placed> inputs, std::span<c
   TapePlan plan = flat ? flat_plan(tape, elements, inputs) : strided_plan(tape, inputs, outputs);
   plan.elements = elements;
   assign_slots(plan, tape);
-  choose_block(plan);
+  choose_block(plan, tape);
   return plan;
 }
 

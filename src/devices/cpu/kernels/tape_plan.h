@@ -1,5 +1,7 @@
 #pragma once
 // A tape laid over memory: the space cut into blocks of rows by columns, a stride for each operand and axis.
+#include <algorithm>
+
 #include "devices/cpu/kernels/block.h"
 #include "devices/cpu/layout.h"
 
@@ -9,7 +11,6 @@ inline constexpr int kMaxTapeValues = 128;     // sources and instructions
 inline constexpr int kMaxReductions = 4;       // reduced results of one tape
 inline constexpr size_t kMaxOuterAxes = 6;     // beside rows and columns
 inline constexpr int64_t kMaxBlock = 1024;     // elements
-inline constexpr int64_t kStreamed = 1 << 18;  // elements of a space whose operands no core's cache holds
 inline constexpr int64_t kBlockBytes = 65536;  // of all slots of one thread
 
 // One axis of the space after units are dropped, the order of memory is taken and neighbours are merged.
@@ -21,6 +22,9 @@ struct PlanAxis {
 // Element strides of an operand along the plan's axes.
 struct PlanOperand {
   std::vector<int64_t> strides;
+  bool is_uniform() const {
+    return std::ranges::all_of(strides, [](int64_t stride) { return stride == 0; });
+  }
 };
 
 struct TapePlan {

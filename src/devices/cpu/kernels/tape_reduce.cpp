@@ -77,21 +77,18 @@ void TapeRunner::fold_chunk(BlockRun& run, int64_t group, int64_t chunk, Accumul
   for (size_t k = 0; k < folds_.size(); ++k)
     std::fill_n(into + static_cast<int64_t>(k) * r.entries, r.entries, folds_[k].neutral);
   TapeBlock block = group_block(group);
-  const int64_t first = r.units * chunk / r.chunks, last = r.units * (chunk + 1) / r.chunks;
-  if (first < last) move_to_unit(block, first);
-  for (int64_t unit = first; unit < last; ++unit) {
-    const TapeBlock now = block;
-    if (unit + 1 < last) move_to_unit(block, unit + 1);
-    run.run(now, plan.elements >= kStreamed && unit + 1 < last ? &block : nullptr);
+  for (int64_t unit = r.units * chunk / r.chunks; unit < r.units * (chunk + 1) / r.chunks; ++unit) {
+    move_to_unit(block, unit);
+    run.run(block);
     for (size_t k = 0; k < folds_.size(); ++k) {
       const void* x = run.value(bound_.tape.results[reduced_results_[k]].value);
       Accumulator* to = into + static_cast<int64_t>(k) * r.entries;
       if (plan.rows().reduced)
-        plan.columns().reduced ? folds_[k].fold(x, 1, now.count(), false, to)
-                               : folds_[k].fold(x, now.rows, now.columns, true, to);
+        plan.columns().reduced ? folds_[k].fold(x, 1, block.count(), false, to)
+                               : folds_[k].fold(x, block.rows, block.columns, true, to);
       else
-        plan.columns().reduced ? folds_[k].fold(x, now.rows, now.columns, false, to)
-                               : folds_[k].fold(x, 1, now.count(), true, to);
+        plan.columns().reduced ? folds_[k].fold(x, block.rows, block.columns, false, to)
+                               : folds_[k].fold(x, 1, block.count(), true, to);
     }
   }
 }
