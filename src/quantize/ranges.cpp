@@ -50,18 +50,15 @@ Range without_outermost(const Histogram& seen) {
   std::vector<Counted> values;
   seen.each([&](double value, int64_t count) { values.push_back({value, static_cast<double>(count)}); });
   std::ranges::sort(values, {}, &Counted::value);
-  Range range;
-  double below = 0, above = 0;
-  for (const auto& [value, count] : values)
-    if ((below += count) > most) {
-      range.low = std::min(0.0, value);
-      break;
-    }
-  for (auto at = values.rbegin(); at != values.rend(); ++at)
-    if ((above += at->count) > most) {
-      range.high = std::max(0.0, at->value);
-      break;
-    }
+  // The first value past so many of them.
+  const auto reached = [&](const auto& begin, const auto& end) {
+    double count = 0;
+    return std::find_if(begin, end, [&](const Counted& each) { return (count += each.count) > most; });
+  };
+  const auto low = reached(values.begin(), values.end());
+  const auto high = reached(values.rbegin(), values.rend());
+  const Range range{low == values.end() ? 0 : std::min(0.0, low->value),
+                    high == values.rend() ? 0 : std::max(0.0, high->value)};
   return {std::max(range.low, seen.low()), std::min(range.high, seen.high())};
 }
 
