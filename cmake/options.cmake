@@ -21,3 +21,4 @@ find_program(TEMPER_MOLD mold)
 if(TEMPER_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
+add_link_options(-Wl,--as-needed)  # a library that nobody calls costs time at each start

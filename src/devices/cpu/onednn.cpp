@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string_view>
+#include <unordered_map>
 
 #include "base/check.h"
 
@@ -64,13 +66,17 @@ bool has_int8_kernels() {
 
 namespace {
 
-// oneDNN's tag of that name; undef if it has none.
+// oneDNN's tag of that name; undef if it has none. It looks a name up by trying all, so that is done once.
 memory::format_tag tag_named(const std::string& name) {
-  for (int tag = dnnl_a; tag < dnnl_format_tag_last; ++tag) {
-    if (name == dnnl_fmt_tag2str(static_cast<dnnl_format_tag_t>(tag)))
-      return static_cast<memory::format_tag>(tag);
-  }
-  return memory::format_tag::undef;
+  static const auto tags = [] {
+    std::unordered_map<std::string_view, memory::format_tag> tags;
+    for (int tag = dnnl_a; tag < dnnl_format_tag_last; ++tag)
+      tags.emplace(dnnl_fmt_tag2str(static_cast<dnnl_format_tag_t>(tag)),
+                   static_cast<memory::format_tag>(tag));
+    return tags;
+  }();
+  const auto found = tags.find(name);
+  return found == tags.end() ? memory::format_tag::undef : found->second;
 }
 
 Descriptor blocked(const memory::dims& dims, memory::data_type type, int64_t layout, int rank) {
