@@ -1,6 +1,7 @@
 #include "devices/cpu/layouts.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "base/check.h"
@@ -64,14 +65,16 @@ int highest_rank(const Graph& graph, const Operands& operands) {
 class Chooser {
  public:
   Chooser(const Graph& graph, std::span<const Cluster> clusters, std::span<const Operands> operands,
-          const std::vector<int>& first, int threads)
+          const std::vector<int>& first, int threads, std::span<const Argument> known)
       : graph_(graph),
         clusters_(clusters),
         operands_(operands),
         first_(first),
         threads_(threads),
         readers_(users(graph)),
-        classes_(first.back()) {}
+        classes_(first.back()) {
+    for (size_t i = 0; i < known.size(); ++i) known_.emplace(graph.inputs[i].value, known[i].layout);
+  }
 
   std::vector<int64_t> choose() {
     join_what_is_one_memory();
@@ -141,6 +144,9 @@ class Chooser {
     if (!is_leaf(graph_.node(weights))) return;
     const auto convolution = convolution_of(graph_, node);
     if (!convolution) return;
+    // Asking oneDNN takes longer than making the rest of a small plan.
+    if (const auto known = known_.find(weights); known != known_.end())
+      return classes_.vote(id(weights), known->second);
     // Weights that the kernel casts it also moves, so the gradient decides.
     const bool casts = graph_.type(weights).dtype != convolution->dtype;
     classes_.vote(id(weights), casts ? best_gradient_layout(*convolution, threads_)
@@ -220,16 +226,17 @@ class Chooser {
   int threads_;
   const std::vector<std::vector<int>> readers_;
   Classes classes_;
+  std::map<Value, int64_t> known_;  // of inputs
 };
 
 }  // namespace
 
 Layouts::Layouts(const Graph& graph, std::span<const Cluster> clusters, std::span<const Operands> operands,
-                 int threads) {
+                 int threads, std::span<const Argument> known) {
   first_.push_back(0);
   for (const Node& node : graph.nodes())
     first_.push_back(first_.back() + static_cast<int>(node.outputs.size()));
-  layout_ = Chooser(graph, clusters, operands, first_, threads).choose();
+  layout_ = Chooser(graph, clusters, operands, first_, threads, known).choose();
 }
 
 int64_t cluster_layout(const Graph& graph, const Cluster& cluster, const Operands& operands,

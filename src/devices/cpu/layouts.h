@@ -8,8 +8,9 @@ namespace temper::cpu {
 // and donated pairs pass a layout on. The rest is row-major.
 class Layouts {
  public:
+  // known: the graph's inputs, if their layouts were chosen before; else empty.
   Layouts(const Graph& graph, std::span<const Cluster> clusters, std::span<const Operands> operands,
-          int threads);
+          int threads, std::span<const Argument> known = {});
   int64_t of(Value value) const { return layout_[index(value)]; }
 
  private:
