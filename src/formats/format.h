@@ -21,7 +21,8 @@ struct ReadOptions {
   std::map<std::string, Shape> shapes;  // of inputs: fixes free dimensions, or gives what the file leaves out
   std::map<std::string, Tensor> values;  // what inputs will hold: used only where an operator needs a shape,
                                          // axes or the like when the graph is built; they stay inputs
-  std::vector<std::string>* notes = nullptr;  // what a person should know about how the file was read
+  std::vector<std::string>* notes = nullptr;        // what a person should know about how the file was read
+  std::vector<std::string>* other_files = nullptr;  // receives the files that hold its external data
 };
 
 struct WriteOptions {

@@ -64,6 +64,7 @@ struct ModelDef {
   std::map<std::string, std::string> metadata;
   GraphDef graph;
   std::vector<FunctionDef> functions;
+  std::vector<std::string> other_files = {};  // that hold some of its tensors
 };
 
 // Error corrupt or invalid names the file and what is wrong in it. Large tensors keep the bytes they came in:

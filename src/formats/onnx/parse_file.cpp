@@ -1,10 +1,15 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/stubs/logging.h>
 
+#include <cstring>
 #include <filesystem>
 #include <limits>
+#include <utility>
 
+#include "base/check.h"
 #include "base/text.h"
+#include "base/threads.h"
+#include "formats/onnx/lean.h"
 #include "formats/onnx/parse_tensor.h"
 #include "temper/error.h"
 
@@ -17,6 +22,12 @@ class FileParser {
   FileParser(const std::string& path)
       : path_(path), external_{std::filesystem::path(path).parent_path().string()} {}
 
+  // left_out: by initialiser of the graph; empty: the messages hold all.
+  ModelDef model(::onnx::ModelProto& proto, std::vector<LeftOut> left_out) {
+    left_out_ = std::move(left_out);
+    return model(proto);
+  }
+
   ModelDef model(::onnx::ModelProto& proto) {
     ModelDef model;
     model.ir_version = proto.ir_version();
@@ -24,6 +35,7 @@ class FileParser {
     for (const auto& entry : proto.metadata_props()) model.metadata[entry.key()] = entry.value();
     model.graph = graph(*proto.mutable_graph());
     for (auto& function : *proto.mutable_functions()) model.functions.push_back(this->function(function));
+    for (const auto& [name, file] : external_.files) model.other_files.push_back(file->path());
     return model;
   }
 
@@ -44,9 +56,14 @@ class FileParser {
     graph.name = proto.name();
     for (const auto& value : proto.input()) graph.inputs.push_back(this->value(value));
     for (const auto& value : proto.output()) graph.outputs.push_back(this->value(value));
-    for (auto& entry : *proto.mutable_initializer())
-      graph.initializers.push_back(
-          parse_tensor(entry, concat(path_, ": initialiser ", entry.name()), external_));
+    const std::vector<LeftOut> left_out =
+        std::exchange(left_out_, {});  // of the first, which is the outermost
+    for (int i = 0; i < proto.initializer_size(); ++i) {
+      ::onnx::TensorProto& entry = *proto.mutable_initializer(i);
+      const auto at = static_cast<size_t>(i);
+      graph.initializers.push_back(parse_tensor(entry, concat(path_, ": initialiser ", entry.name()),
+                                                external_, at < left_out.size() ? left_out[at] : LeftOut()));
+    }
     for (auto& entry : *proto.mutable_sparse_initializer())
       graph.initializers.push_back(
           parse_sparse(entry, concat(path_, ": sparse initialiser ", entry.values().name()), external_));
@@ -143,7 +160,40 @@ class FileParser {
 
   std::string path_;
   ExternalData external_;
+  std::vector<LeftOut> left_out_;
 };
+
+// Initialisers lie anywhere in a file. Those that do not lie where their elements may are moved together, in
+// one piece of memory: many small ones would cost a page fault for each 4 KB.
+std::vector<LeftOut> aligned(const ::onnx::GraphProto& graph, const std::vector<std::string_view>& all,
+                             const std::shared_ptr<void>& file) {
+  constexpr size_t kAlignment = 64;
+  const auto lies_well = [&](size_t i) {
+    const std::optional<DType> dtype = dtype_of_number(graph.initializer(static_cast<int>(i)).data_type());
+    const size_t element = dtype ? std::max<size_t>(1, static_cast<size_t>(bit_width(*dtype)) / 8) : 1;
+    return file && reinterpret_cast<uintptr_t>(all[i].data()) % element == 0;
+  };
+  std::vector<size_t> moved;
+  std::vector<int64_t> offsets;
+  int64_t bytes = 0;
+  std::vector<LeftOut> result;
+  for (size_t i = 0; i < all.size(); ++i) {
+    result.push_back({all[i], file});
+    if (all[i].empty() || lies_well(i)) continue;
+    moved.push_back(i);
+    offsets.push_back(bytes);
+    bytes += static_cast<int64_t>((all[i].size() + kAlignment - 1) / kAlignment * kAlignment);
+  }
+  Tensor memory(Type{DType::u8, {bytes}});
+  std::byte* const to = memory.mutable_data();
+  parallel_for_each(static_cast<int64_t>(moved.size()), [&](int64_t n) {
+    const size_t i = moved[static_cast<size_t>(n)];
+    std::byte* const place = to + offsets[static_cast<size_t>(n)];
+    std::memcpy(place, all[i].data(), all[i].size());
+    result[i] = {{reinterpret_cast<const char*>(place), all[i].size()}, memory.storage()};
+  });
+  return result;
+}
 
 }  // namespace
 
@@ -158,22 +208,32 @@ static bool parse_message(Message& message, std::string_view bytes) {
   return message.ParseFromCodedStream(&stream) && stream.ConsumedEntireMessage();
 }
 
-ModelDef parse_bytes(std::string_view bytes, const std::string& path) {
+// file: keeps `bytes`, or null if nobody does for long.
+static ModelDef parse(std::string_view bytes, const std::string& path, const std::shared_ptr<void>& file) {
   ::onnx::ModelProto proto;
   if (bytes.empty()) throw Error(ErrorKind::corrupt, concat(path, ": the file is empty")).in_file(path);
-  if (!parse_message(proto, bytes) || !proto.has_graph())
+  const std::optional<LeanFile> without = lean(bytes);
+  if (!parse_message(proto, without ? std::string_view(without->message) : bytes) || !proto.has_graph())
     throw Error(ErrorKind::corrupt,
                 concat(path, ": not an ONNX file, or a damaged one (", bytes.size(), " bytes)"))
         .in_file(path);
   try {
-    return FileParser(path).model(proto);
+    FileParser parser(path);
+    if (!without) return parser.model(proto);
+    TEMPER_CHECK(proto.graph().initializer_size() == static_cast<int>(without->bytes.size()));
+    return parser.model(proto, aligned(proto.graph(), without->bytes, file));
   } catch (Error& error) {
     if (error.file().empty()) error.in_file(path);
     throw;
   }
 }
 
-ModelDef parse_file(const std::string& path) { return parse_bytes(MappedFile(path).text(), path); }
+ModelDef parse_bytes(std::string_view bytes, const std::string& path) { return parse(bytes, path, nullptr); }
+
+ModelDef parse_file(const std::string& path) {
+  const auto file = std::make_shared<MappedFile>(path);
+  return parse(file->text(), path, file);
+}
 
 NamedTensor parse_tensor_file(const std::string& path) {
   const MappedFile file(path);

@@ -110,7 +110,8 @@ static Tensor read_fields(const ::onnx::TensorProto& proto, const Type& type, co
   }
 }
 
-InitializerDef parse_tensor(::onnx::TensorProto& proto, const std::string& what, ExternalData& external) {
+InitializerDef parse_tensor(::onnx::TensorProto& proto, const std::string& what, ExternalData& external,
+                            const LeftOut& left_out) {
   InitializerDef result{proto.name(), {}};
   const std::optional<DType> dtype = dtype_of_number(proto.data_type());
   if (!dtype) return result.problem = describe_number(proto.data_type()), result;
@@ -118,10 +119,12 @@ InitializerDef parse_tensor(::onnx::TensorProto& proto, const std::string& what,
   const int64_t bytes = byte_size(type);
   if (proto.data_location() == ::onnx::TensorProto::EXTERNAL) {
     result.tensor = read_external(proto, type, what, external);
-  } else if (proto.has_raw_data()) {
-    const auto found = static_cast<int64_t>(proto.raw_data().size());
+  } else if (proto.has_raw_data() || !left_out.bytes.empty()) {
+    const auto found = static_cast<int64_t>(proto.raw_data().size() + left_out.bytes.size());
     if (found != bytes) corrupt(what, to_string(type), " takes ", bytes, " bytes, the file has ", found);
-    if (bytes <= kOwnUpTo) {
+    if (!left_out.bytes.empty()) {
+      result.tensor = borrow(type, left_out.bytes.data(), left_out.owner);
+    } else if (bytes <= kOwnUpTo) {
       result.tensor = copy_bytes(type, proto.raw_data().data());
     } else {
       auto owner = std::make_shared<std::string>(std::move(*proto.mutable_raw_data()));

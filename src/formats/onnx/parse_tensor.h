@@ -16,9 +16,16 @@ struct ExternalData {
   std::map<std::string, std::shared_ptr<MappedFile>> files = {};
 };
 
+// Bytes of a tensor that its message does not hold, and who keeps them.
+struct LeftOut {
+  std::string_view bytes;
+  std::shared_ptr<void> owner;
+};
+
 // Takes large bytes out of `proto` instead of copying them. An element type that temper lacks is a problem of
 // the result; anything inconsistent throws corrupt with `what`.
-InitializerDef parse_tensor(::onnx::TensorProto& proto, const std::string& what, ExternalData& external);
+InitializerDef parse_tensor(::onnx::TensorProto& proto, const std::string& what, ExternalData& external,
+                            const LeftOut& left_out = {});
 InitializerDef parse_sparse(::onnx::SparseTensorProto& proto, const std::string& what,
                             ExternalData& external);
 

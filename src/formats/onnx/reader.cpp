@@ -477,7 +477,10 @@ static Model raised(Model model) {
 }
 
 Model read_onnx(const std::string& path, const ReadOptions& options) {
-  return raised(read_parsed(parse_file(path), path, options));
+  const ModelDef file = parse_file(path);
+  if (options.other_files)
+    options.other_files->insert(options.other_files->end(), file.other_files.begin(), file.other_files.end());
+  return raised(read_parsed(file, path, options));
 }
 
 Model read_onnx(std::string_view bytes, const std::string& path, const ReadOptions& options) {
