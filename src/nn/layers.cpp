@@ -1,13 +1,11 @@
 #include "nn/layers.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <numbers>
 
 #include "base/hash.h"
-#include "base/philox.h"
 #include "base/threads.h"
+#include "nn/draw.h"
 #include "ops/composites.h"
 #include "ops/primitives.h"
 
@@ -29,44 +27,35 @@ Initial torch_uniform(int64_t fan_in) {
   return {Initial::uniform, 1 / std::sqrt(static_cast<double>(fan_in))};
 }
 
-// In (0, 1), so that the logarithm is finite.
-static double open_unit(uint32_t word) { return (word + 0.5) * 0x1p-32; }
-
-// Two independent normal numbers. Box and Muller, 1958.
-static std::array<double, 2> normal_pair(uint32_t first, uint32_t second) {
-  const double radius = std::sqrt(-2 * std::log(open_unit(first)));
-  const double angle = 2 * std::numbers::pi * open_unit(second);
-  return {radius * std::cos(angle), radius * std::sin(angle)};
-}
-
-// Four numbers of the kind's unit: in [-1, 1), or normal.
-static std::array<double, 4> draw(Initial::Kind kind, const PhiloxCounter& words) {
-  std::array<double, 4> numbers;
-  if (kind == Initial::normal) {
-    const auto [a, b] = normal_pair(words[0], words[1]);
-    const auto [c, d] = normal_pair(words[2], words[3]);
-    return {a, b, c, d};
-  }
-  for (size_t i = 0; i < 4; ++i) numbers[i] = 2 * open_unit(words[i]) - 1;
-  return numbers;
+// Numbers of a kind times `value`, drawn in parallel.
+template <class Number>
+static void draw_all(std::span<Number> values, const Initial& initial, uint64_t seed, std::string_view name) {
+  constexpr int64_t kAtOnce = kDrawnTogether * kPerBlock, kGrain = 512;  // groups worth a thread
+  const PhiloxKey root{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
+  const PhiloxKey key = fold_in(root, hash_bytes(name));
+  const auto draw = initial.kind == Initial::normal ? draw_normal : draw_uniform;
+  const auto count = static_cast<int64_t>(values.size());
+  parallel_for((count + kAtOnce - 1) / kAtOnce, kGrain, [&](int64_t begin, int64_t end) {
+    Drawn numbers;
+    for (int64_t group = begin; group < end; ++group) {
+      draw(key, static_cast<uint64_t>(group * kDrawnTogether), numbers);
+      const int64_t first = group * kAtOnce, left = std::min(kAtOnce, count - first);
+      for (int64_t i = 0; i < left; ++i)
+        values[static_cast<size_t>(first + i)] =
+            static_cast<Number>(initial.value * numbers[static_cast<size_t>(i)]);
+    }
+  });
 }
 
 Tensor initial_tensor(const Type& type, const Initial& initial, uint64_t seed, std::string_view name) {
+  if (initial.kind == Initial::constant && initial.value == 0) return Tensor(type);
+  if (initial.kind != Initial::constant && type.dtype == DType::f32) {
+    Tensor tensor(type);
+    draw_all(tensor.mutable_values<float>(), initial, seed, name);
+    return tensor;
+  }
   std::vector<double> values(static_cast<size_t>(type.shape.elements()), initial.value);
-  if (initial.kind == Initial::constant) return from_doubles(type, values);
-  constexpr int64_t kPerBlock = 4, kGrain = 4096;  // numbers drawn together; blocks worth a thread
-  const PhiloxKey root{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
-  const PhiloxKey key = fold_in(root, hash_bytes(name));
-  const auto count = static_cast<int64_t>(values.size());
-  parallel_for((count + kPerBlock - 1) / kPerBlock, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      const PhiloxCounter counter{static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0,
-                                  kPhiloxBits};
-      const std::array<double, kPerBlock> numbers = draw(initial.kind, philox(counter, key));
-      for (int64_t k = block * kPerBlock; k < std::min((block + 1) * kPerBlock, count); ++k)
-        values[static_cast<size_t>(k)] *= numbers[static_cast<size_t>(k % kPerBlock)];
-    }
-  });
+  if (initial.kind != Initial::constant) draw_all(std::span(values), initial, seed, name);
   return from_doubles(type, values);
 }
 
