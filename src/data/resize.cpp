@@ -7,13 +7,10 @@
 #include "base/check.h"
 #include "data/decoders.h"
 #include "data/pixels.h"
+#include "data/resize_passes.h"
 
 namespace temper {
 namespace {
-
-// Weights are integers of this many fractional bits: 32 less 8 for the pixel and 2 for the sign and
-// overshoot.
-constexpr int kPrecision = 32 - 8 - 2;
 
 struct Kernel {
   double (*weight)(double x);
@@ -53,13 +50,6 @@ Kernel kernel_of(Filter filter) {
   TEMPER_CHECK(false);
 }
 
-// For each output pixel along one axis: the first input pixel and the weights from there on.
-struct Taps {
-  int width = 0;  // weights per output pixel, those beyond `count` zero
-  std::vector<int> first, count;
-  std::vector<int32_t> weights;  // [output, width]
-};
-
 int nearest_whole(double x) { return static_cast<int>(std::floor(x + 0.5)); }
 
 Taps make_taps(int input, double begin, double end, int output, const Kernel& kernel) {
@@ -87,61 +77,10 @@ Taps make_taps(int input, double begin, double end, int output, const Kernel& ke
     int32_t* weights = &taps.weights[static_cast<size_t>(i) * static_cast<size_t>(taps.width)];
     for (int k = 0; k < count; ++k) {
       const double share = sum != 0 ? exact[static_cast<size_t>(k)] / sum : exact[static_cast<size_t>(k)];
-      weights[k] = static_cast<int32_t>(share * (1 << kPrecision) + (share < 0 ? -0.5 : 0.5));
+      weights[k] = static_cast<int32_t>(share * (1 << kResizePrecision) + (share < 0 ? -0.5 : 0.5));
     }
   }
   return taps;
-}
-
-uint8_t to_byte(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kPrecision, 0, 255)); }
-
-constexpr int32_t kHalf = 1 << (kPrecision - 1);
-
-template <int channels>
-void scale_row(const uint8_t* from, uint8_t* to, int width, const Taps& taps) {
-  for (int x = 0; x < width; ++x) {
-    const auto i = static_cast<size_t>(x);
-    const uint8_t* pixel = from + static_cast<size_t>(taps.first[i]) * channels;
-    const int32_t* weights = &taps.weights[i * static_cast<size_t>(taps.width)];
-    int32_t sums[channels];
-    std::fill_n(sums, channels, kHalf);
-    for (int k = 0; k < taps.count[i]; ++k, pixel += channels) {
-      for (int c = 0; c < channels; ++c) sums[c] += pixel[c] * weights[k];
-    }
-    for (int c = 0; c < channels; ++c) *to++ = to_byte(sums[c]);
-  }
-}
-
-// Rows first .. first + rows of `image`, each to `width` pixels.
-Image scale_rows(const Image& image, int first, int rows, int width, const Taps& taps) {
-  Image out(width, rows, image.channels);
-  for (int y = 0; y < rows; ++y) {
-    if (image.channels == 3) {
-      scale_row<3>(image.row(first + y), out.row(y), width, taps);
-    } else {
-      scale_row<1>(image.row(first + y), out.row(y), width, taps);
-    }
-  }
-  return out;
-}
-
-// taps.first counts from row `base` of the picture that `image` was cut from.
-Image scale_columns(const Image& image, int base, int height, const Taps& taps) {
-  Image out(image.width, height, image.channels);
-  const size_t length = static_cast<size_t>(image.width) * static_cast<size_t>(image.channels);
-  std::vector<int32_t> sums(length);
-  for (int y = 0; y < height; ++y) {
-    const auto i = static_cast<size_t>(y);
-    std::fill(sums.begin(), sums.end(), kHalf);
-    for (int k = 0; k < taps.count[i]; ++k) {
-      const uint8_t* from = image.row(taps.first[i] - base + k);
-      const int32_t weight = taps.weights[i * static_cast<size_t>(taps.width) + static_cast<size_t>(k)];
-      for (size_t x = 0; x < length; ++x) sums[x] += from[x] * weight;
-    }
-    uint8_t* to = out.row(y);
-    for (size_t x = 0; x < length; ++x) to[x] = to_byte(sums[x]);
-  }
-  return out;
 }
 
 // Input positions of the middles of output pixels, added up as Pillow does.
