@@ -102,6 +102,7 @@ int predict(const std::vector<std::string>& words) {
     throw Error(ErrorKind::invalid, concat("top: expected at least 1, found ", options.top));
   const std::vector<Named> files = named_files(names);
   TerminalEvents events(common);
+  if (files.size() == 1 && options.batch > 1) options.batch = 1;
   Predictor predictor(options, events);
   const auto step = static_cast<size_t>(std::max<int64_t>(1, predictor.batch()));
   bool failed = false;
@@ -122,6 +123,8 @@ int predict(const std::vector<std::string>& words) {
     }
   }
   if (!out.empty()) write_file(out, lines);
+  std::fflush(stdout);
+  predictor.keep();
   return failed ? 1 : 0;
 }
 

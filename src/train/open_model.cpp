@@ -33,16 +33,6 @@ std::map<std::string, Shape> parse_shapes(std::string_view text) {
   return shapes;
 }
 
-// The file that `path` means; empty if there is none.
-std::string model_file(const std::string& path) {
-  if (!fs::exists(path)) return {};
-  if (!fs::is_directory(path) || path.ends_with(".temper") || path.ends_with(".temper/")) return path;
-  const fs::path inside = fs::path(path) / "model.onnx";
-  if (fs::exists(inside)) return inside.string();
-  throw Error(ErrorKind::not_found, concat(path, ": the folder holds no model.onnx; name the model's file"))
-      .in_file(path);
-}
-
 [[noreturn]] void no_model(const std::string& name) {
   const std::string near = closest(name, nn::architectures());
   throw Error(
@@ -73,6 +63,7 @@ Model file(const ModelSource& source, TrainEvents& events) {
   ReadOptions options;
   options.shapes = parse_shapes(source.shape);
   options.notes = &notes;
+  options.other_files = source.other_files;
   Model model = read_model(path, options);
   for (const std::string& note : notes) events.note(note);
   if (model.graph.outputs.empty()) {
@@ -122,6 +113,15 @@ std::pair<int, int> picture_size(const Model& model) {
 }
 
 }  // namespace
+
+std::string model_file(const std::string& model) {
+  if (!fs::exists(model)) return {};
+  if (!fs::is_directory(model) || model.ends_with(".temper") || model.ends_with(".temper/")) return model;
+  const fs::path inside = fs::path(model) / "model.onnx";
+  if (fs::exists(inside)) return inside.string();
+  throw Error(ErrorKind::not_found, concat(model, ": the folder holds no model.onnx; name the model's file"))
+      .in_file(model);
+}
 
 Model open_model(const ModelSource& source, TrainEvents& events) {
   // A file may have the name of an architecture; then the file is meant, if it says so by a path.

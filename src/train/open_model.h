@@ -1,6 +1,7 @@
 #pragma once
 // MODEL of the command line: a file, a run's folder, a folder of Hugging Face, or a built-in architecture.
 #include <string>
+#include <vector>
 
 #include "model/model.h"
 #include "train/events.h"
@@ -14,7 +15,11 @@ struct ModelSource {
   std::string preprocess;  // replaces what the file says
   std::string labels;      // a file with a name a line; replaces the file's
   uint64_t seed = 0;
+  std::vector<std::string>* other_files = nullptr;  // receives those that hold parts of the model, too
 };
+
+// The file that `model` means, a run's folder resolved; empty for an architecture and for what is not there.
+std::string model_file(const std::string& model);
 
 // Error not_found with a suggestion, or what the reader throws.
 Model open_model(const ModelSource& source, TrainEvents& events);

@@ -5,14 +5,19 @@
 #include <map>
 #include <numeric>
 
+#include "base/file.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "base/threads.h"
 #include "data/decode.h"
 #include "data/preprocess.h"
+#include "ir/builder.h"
+#include "nn/models.h"
 #include "train/batches.h"
 #include "train/inference_model.h"
 #include "train/machine.h"
 #include "train/open_model.h"
+#include "train/ready_cache.h"
 #include "train/session.h"
 #include "train/setup.h"
 #include "train/step.h"
@@ -21,23 +26,33 @@ namespace temper {
 
 namespace fs = std::filesystem;
 
+// A program for one batch size, and what must be known of the model to feed it.
+struct Predictor::Ready {
+  explicit Ready(Device& device) : state(device) {}
+  DeviceState state;
+  std::unique_ptr<BoundProgram> program;
+  Model about;  // the data input, labels and preprocessing
+  std::vector<std::string> notes;
+  std::unique_ptr<ReadyCache> cache;  // where it is not yet
+
+  const std::string& input() const { return about.graph.inputs.front().name; }
+};
+
 struct Predictor::Loaded {
   PredictOptions options;
+  Device& device;
   CompileOptions compile;
-  Model model;  // folded
-  Preprocess preprocess;
-  std::string input;
-  DeviceState state;
-  std::map<int64_t, std::unique_ptr<BoundProgram>> programs;  // by batch
+  DType precision;
+  std::optional<Model> model = {};  // folded; opened when a program must be made
+  std::vector<std::string> notes = {};
+  std::map<int64_t, std::unique_ptr<Ready>> ready = {};  // by batch
 
-  BoundProgram& program(int64_t batch) {
-    auto& found = programs[batch];
-    if (!found) {
-      const Graph graph = build_eval(model, {.batch = batch, .with_loss = false});
-      found = std::make_unique<BoundProgram>(state, graph, compile);
-    }
-    return *found;
-  }
+  Ready& program(int64_t batch, TrainEvents& events);
+
+ private:
+  std::unique_ptr<ReadyCache> cache(int64_t batch) const;
+  bool take(Ready& ready, TrainEvents& events) const;
+  bool open(TrainEvents& events);
 };
 
 namespace {
@@ -64,7 +79,100 @@ std::vector<Score> best_scores(std::span<const float> scores, const std::vector<
   return result;
 }
 
+// The model without nodes and parameters.
+Model about(const Model& model) {
+  Model result{.preprocess = model.preprocess, .labels = model.labels};
+  Builder builder(result.graph);
+  for (const int at : data_inputs(model)) {
+    const Port& port = model.graph.inputs[static_cast<size_t>(at)];
+    builder.input(port.name, model.graph.type(port.value));
+  }
+  return result;
+}
+
+// Passes on what is said, and remembers it.
+class Listening : public TrainEvents {
+ public:
+  Listening(TrainEvents& to, std::vector<std::string>& notes) : to_(to), notes_(notes) {}
+  void note(std::string_view text) override {
+    notes_.emplace_back(text);
+    to_.note(text);
+  }
+  void warning(std::string_view text) override { to_.warning(text); }
+
+ private:
+  TrainEvents& to_;
+  std::vector<std::string>& notes_;
+};
+
 }  // namespace
+
+// Null for what is in no file, for int8, whose ranges come from other files, and for a model that is open
+// already: its file may be another by now.
+std::unique_ptr<ReadyCache> Predictor::Loaded::cache(int64_t batch) const {
+  const bool built_in = nn::is_architecture(options.model) && !fs::exists(options.model);
+  if (built_in || model || !options.weights.empty() || precision == DType::i8) return nullptr;
+  const std::string file = model_file(options.model);
+  if (file.empty() || !fs::is_regular_file(file)) return nullptr;
+  if (!options.labels.empty() && !fs::is_regular_file(options.labels)) return nullptr;
+  const uint64_t labels = options.labels.empty() ? 0 : hash_bytes(MappedFile(options.labels).text());
+  return std::make_unique<ReadyCache>(
+      device, file,
+      concat("predict 1\n", options.shape, "\n", options.preprocess, "\n", labels, "\n", options.precision,
+             " ", batch, " ", compile.threads, " ", compile.memory_limit));
+}
+
+bool Predictor::Loaded::take(Ready& ready, TrainEvents& events) const {
+  try {
+    std::optional<ReadyProgram> found = ready.cache->find();
+    if (!found) return false;
+    for (const auto& [name, tensor] : found->parameters) ready.state.adopt(name, tensor);
+    ready.program = std::make_unique<BoundProgram>(
+        ready.state, std::make_shared<const Program>(std::move(found->program)));
+    ready.about = std::move(found->about);
+    for (const std::string& note : found->notes) events.note(note);
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corrupt) throw;
+    events.note(concat("a kept program is damaged and made again: ", error.what()));
+    return false;
+  }
+}
+
+// Whether all of it is in its one file.
+bool Predictor::Loaded::open(TrainEvents& events) {
+  std::vector<std::string> other_files;
+  Listening listening(events, notes);
+  const Model opened = open_model(
+      {options.model, options.weights, options.shape, options.preprocess, options.labels, 0, &other_files},
+      listening);
+  preprocess_of(opened);  // or an error, before work begins
+  Model folded = inference_model(device, opened, precision, options.calibrate, 0, compile);
+  if (const size_t inputs = data_inputs(folded).size(); inputs != 1) {
+    throw Error(ErrorKind::unsupported,
+                concat("the model has ", inputs, " data inputs; predict feeds one picture"));
+  }
+  model = std::move(folded);
+  return other_files.empty();
+}
+
+Predictor::Ready& Predictor::Loaded::program(int64_t batch, TrainEvents& events) {
+  std::unique_ptr<Ready>& found = ready[batch];
+  if (found) return *found;
+  auto fresh = std::make_unique<Ready>(device);
+  fresh->cache = cache(batch);
+  if (fresh->cache && take(*fresh, events)) {
+    fresh->cache.reset();
+    return *(found = std::move(fresh));
+  }
+  if (!model && !open(events)) fresh->cache.reset();
+  for (const auto& [name, tensor] : model->parameters) fresh->state.set("param." + name, tensor);
+  fresh->about = about(*model);
+  fresh->notes = notes;
+  const Graph graph = build_eval(*model, {.batch = batch, .with_loss = false});
+  fresh->program = std::make_unique<BoundProgram>(fresh->state, graph, compile);
+  return *(found = std::move(fresh));
+}
 
 Predictor::Predictor(const PredictOptions& options, TrainEvents& events) {
   const DType precision = choose_precision("precision", options.precision, "predict");
@@ -74,39 +182,46 @@ Predictor::Predictor(const PredictOptions& options, TrainEvents& events) {
   CompileOptions compile;
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory;
-  const Model model = open_model(
-      {options.model, options.weights, options.shape, options.preprocess, options.labels, 0}, events);
-  const Preprocess preprocess = preprocess_of(model);
-  Model folded = inference_model(device, model, precision, options.calibrate, 0, compile);
-  const std::vector<int> data = data_inputs(folded);
-  if (data.size() != 1) {
-    throw Error(ErrorKind::unsupported,
-                concat("the model has ", data.size(), " data inputs; predict feeds one picture"));
-  }
-  const std::string input = folded.graph.inputs[static_cast<size_t>(data.front())].name;
-  loaded_ = std::make_unique<Loaded>(
-      Loaded{options, compile, std::move(folded), preprocess, input, DeviceState(device), {}});
-  for (const auto& [name, tensor] : loaded_->model.parameters) loaded_->state.set("param." + name, tensor);
+  loaded_ = std::make_unique<Loaded>(Loaded{options, device, compile, precision});
+  loaded_->program(options.batch, events);
 }
 
 Predictor::~Predictor() = default;
 
 int64_t Predictor::batch() const { return loaded_->options.batch; }
 
+void Predictor::keep() {
+  for (const auto& [batch, ready] : loaded_->ready) {
+    if (!ready || !ready->cache) continue;
+    ReadyProgram kept{ready->program->program(), {}, ready->about, ready->notes};
+    for (const Argument& input : kept.program.inputs) {
+      if (!ready->state.contains(input.name)) continue;
+      const Tensor& tensor = ready->state.at(input.name);
+      if (tensor.on_host()) return;  // it never ran
+      kept.parameters.emplace(input.name, tensor);
+    }
+    ready->cache->keep(kept);
+    ready->cache.reset();
+  }
+}
+
 std::vector<Prediction> Predictor::predict(std::span<const std::string> files) {
   Loaded& l = *loaded_;
+  TrainEvents silent;
   std::vector<Prediction> predictions(files.size());
-  // In colour even for `gray`, which comes after scaling: the same pixels as tune and eval see.
-  const DecodeOptions decoding{.min_short_side = wanted_short_side(l.preprocess)};
   for (size_t first = 0; first < files.size(); first += static_cast<size_t>(batch())) {
     const size_t count = std::min(files.size() - first, static_cast<size_t>(batch()));
     std::vector<Tensor> pictures(count);
+    Ready& ready = l.program(count == 1 ? 1 : batch(), silent);
+    const Preprocess preprocess = preprocess_of(ready.about);
+    // In colour even for `gray`, which comes after scaling: the same pixels as tune and eval see.
+    const DecodeOptions decoding{.min_short_side = wanted_short_side(preprocess)};
     parallel_for_each(static_cast<int64_t>(count), [&](int64_t i) {
       const size_t at = first + static_cast<size_t>(i);
       predictions[at].file = files[at];
       try {
-        Tensor picture = picture_to_tensor(read_image(files[at], decoding), l.preprocess);
-        check_input(l.model, picture.shape());
+        Tensor picture = picture_to_tensor(read_image(files[at], decoding), preprocess);
+        check_input(ready.about, picture.shape());
         pictures[static_cast<size_t>(i)] = std::move(picture);
       } catch (const Error& error) {
         predictions[at].error = error;
@@ -120,15 +235,15 @@ std::vector<Prediction> Predictor::predict(std::span<const std::string> files) {
       ++read;
     }
     if (read == 0) continue;
-    BoundProgram& program = l.program(count == 1 ? 1 : batch());
-    fill_rows(program, "input." + l.input, rows.data(), read, static_cast<int64_t>(rows.size()) / read);
+    BoundProgram& program = *ready.program;
+    fill_rows(program, "input." + ready.input(), rows.data(), read, static_cast<int64_t>(rows.size()) / read);
     program.run();
     const Tensor scores = program.host_output("scores");
     const auto width = static_cast<size_t>(scores.elements() / scores.shape().size(0));
     for (size_t i = 0, row = 0; i < count; ++i) {
       if (pictures[i].empty()) continue;
       const auto own = scores.values<float>().subspan(row++ * width, width);
-      predictions[first + i].top = best_scores(own, l.model.labels, l.options);
+      predictions[first + i].top = best_scores(own, ready.about.labels, l.options);
     }
   }
   return predictions;

@@ -33,7 +33,8 @@ struct PredictOptions {
   int64_t batch = 32, threads = 0, memory = 0;
 };
 
-// A loaded and compiled model. Not for several threads at once.
+// A loaded and compiled model: from the cache of ready programs, else from its file. Not for several threads
+// at once.
 class Predictor {
  public:
   Predictor(const PredictOptions& options, TrainEvents& events);
@@ -41,8 +42,10 @@ class Predictor {
   // One per file, in order. Calls with few files are fine: programs are compiled per batch size and kept.
   std::vector<Prediction> predict(std::span<const std::string> files);
   int64_t batch() const;  // how many files a call should bring at best
+  void keep();            // puts what ran so far into the cache, for the next start
 
  private:
+  struct Ready;
   struct Loaded;
   std::unique_ptr<Loaded> loaded_;
 };

@@ -8,7 +8,7 @@
 
 namespace temper {
 
-void DeviceState::set(const std::string& name, const Tensor& host) { tensors_[name] = host.clone(); }
+void DeviceState::set(const std::string& name, const Tensor& host) { tensors_[name] = host; }
 
 Tensor DeviceState::get(const std::string& name) const {
   const Tensor& tensor = tensors_.at(name);
@@ -23,8 +23,13 @@ std::vector<std::string> DeviceState::names() const {
 }
 
 BoundProgram::BoundProgram(DeviceState& state, const Graph& graph, const CompileOptions& options)
-    : state_(state), scalar_(Type{DType::f32, {}}) {
-  executable_ = compile(state.device(), graph, options);
+    : BoundProgram(state, compile(state.device(), graph, options)) {}
+
+BoundProgram::BoundProgram(DeviceState& state, std::shared_ptr<const Program> program)
+    : BoundProgram(state, state.device().load(std::move(program))) {}
+
+BoundProgram::BoundProgram(DeviceState& state, std::unique_ptr<Executable> executable)
+    : state_(state), executable_(std::move(executable)), scalar_(Type{DType::f32, {}}) {
   context_ = executable_->make_context(state.arena_);
   const Program& program = executable_->program();
   donations_ = program.donations;

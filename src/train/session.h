@@ -15,8 +15,12 @@ class DeviceState {
   explicit DeviceState(Device& device) : device_(device) {}
   Device& device() const { return device_; }
 
-  void set(const std::string& name, const Tensor& host);  // uploaded when a program first binds it
-  Tensor get(const std::string& name) const;              // a host copy, row-major
+  // Uploaded when a program first binds it; until then it shares the bytes of `host`.
+  void set(const std::string& name, const Tensor& host);
+  // A tensor of the device, as the programs that read it want it.
+  void adopt(const std::string& name, Tensor tensor) { tensors_[name] = std::move(tensor); }
+  Tensor get(const std::string& name) const;                                     // a host copy, row-major
+  const Tensor& at(const std::string& name) const { return tensors_.at(name); }  // where and how it lies now
   bool contains(const std::string& name) const { return tensors_.contains(name); }
   std::vector<std::string> names() const;
   int64_t bytes(const std::string& name) const { return tensors_.at(name).bytes(); }
@@ -34,6 +38,7 @@ class DeviceState {
 class BoundProgram {
  public:
   BoundProgram(DeviceState& state, const Graph& graph, const CompileOptions& options);
+  BoundProgram(DeviceState& state, std::shared_ptr<const Program> program);  // compiled before
 
   bool has(std::string_view input) const;       // an input of its own
   Tensor& input(std::string_view name);         // on the device
@@ -46,6 +51,7 @@ class BoundProgram {
   const Executable& executable() const { return *executable_; }
 
  private:
+  BoundProgram(DeviceState& state, std::unique_ptr<Executable> executable);
   void bind(size_t argument);
 
   DeviceState& state_;
