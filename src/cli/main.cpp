@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 
 #include "api/devices.h"
 #include "base/stop_signal.h"
@@ -128,12 +129,25 @@ int dispatch(std::vector<std::string> words) {
   return command.run(words);
 }
 
+// Whether somebody else runs at this moment: "0.52 0.58 0.59 2/1009 12345" is of two that run, this one and
+// another.
+bool is_shared() {
+  std::ifstream file("/proc/loadavg");
+  double ignored = 0;
+  int running = 0;
+  return file >> ignored >> ignored >> ignored >> running && running > 1;
+}
+
 // How long the OpenMP team spins at a barrier before it sleeps: by default for milliseconds, so that a team
 // which shares its processors with others hardly gets on. libgomp reads this when it is loaded, so what works
-// for long begins anew with it set, unless the user has.
+// for long begins anew with it set, unless the user has; what is done in a moment, only if it shares now.
 void spin_briefly(int count, char** words) {
   constexpr std::array<std::string_view, 3> kLong = {"tune", "eval", "bench"};
-  if (count < 2 || std::ranges::find(kLong, words[1]) == kLong.end()) return;
+  constexpr std::array<std::string_view, 2> kShort = {"predict", "run"};
+  if (count < 2) return;
+  const bool is_long = std::ranges::find(kLong, words[1]) != kLong.end();
+  const bool is_short = std::ranges::find(kShort, words[1]) != kShort.end();
+  if (!is_long && !(is_short && is_shared())) return;
   if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
   std::error_code absent;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", absent);
