@@ -185,7 +185,8 @@ std::string frozen_effect(const Recipe& recipe, const Scores& lower, const Score
   std::string effect = concat("the frozen part in ", recipe.frozen_precision, " gives validation accuracy ",
                               100 * lower.accuracy, " % and loss ", lower.loss, ", in f32 ",
                               100 * exact.accuracy, " % and loss ", exact.loss);
-  if (100 * std::abs(lower.accuracy - exact.accuracy) <= recipe.max_drop) return effect;
+  constexpr double kRounding = 1e-9;  // one sample of a hundred is a point, however it is written
+  if (100 * std::abs(lower.accuracy - exact.accuracy) <= recipe.max_drop + kRounding) return effect;
   throw Error(ErrorKind::invalid, concat("frozen-precision: ", effect, ": more than --max-drop ",
                                          recipe.max_drop, " apart; use --frozen-precision f32"));
 }
