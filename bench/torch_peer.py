@@ -1,4 +1,6 @@
 """PyTorch's part; common.py says how it is called. A variant is words: eager or compile, NCHW or channels_last, cached."""
+import time
+
 import common
 from common import data, threads, variant, work, workload
 
@@ -144,9 +146,9 @@ def mnist_job() -> None:
         common.finish(accuracy=(model(test_x).argmax(1) == test_y).float().mean().item())
 
 
-def photo_loader(part: str) -> torch.utils.data.DataLoader:
+def photo_loader(part: str, size: int = 224) -> torch.utils.data.DataLoader:
     from torchvision import datasets, transforms
-    prepare = transforms.Compose([transforms.Resize((224, 224)), transforms.ToTensor(),
+    prepare = transforms.Compose([transforms.Resize((size, size)), transforms.ToTensor(),
                                   transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
     return torch.utils.data.DataLoader(datasets.ImageFolder(work / "clothing10" / part, prepare), batch_size=32,
                                        shuffle=part == "train", num_workers=2, persistent_workers=True)
@@ -181,6 +183,15 @@ def photo_job(name: str) -> None:
     common.finish(right=right)
 
 
+def decode(size: int) -> None:
+    loader, samples, begin = photo_loader("train", size), 0, 0.0
+    while not begin or time.perf_counter() - begin < common.SECONDS:
+        samples += sum(len(y) for _, y in loader)
+        if not begin:  # the first pass starts the workers
+            samples, begin = 0, time.perf_counter()
+    common.finish(value=samples / (time.perf_counter() - begin))
+
+
 group, _, name = workload.partition(".")
 if workload == "w1":
     mnist_job()
@@ -188,6 +199,8 @@ elif workload == "w1.step":
     mlp_step()
 elif group == "w2":
     cnn_step()
+elif group == "loader":
+    decode(int(name))
 elif group == "w3":
     photo_job(name.removesuffix(".int8"))
 elif group == "optimizer":

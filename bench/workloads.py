@@ -18,6 +18,7 @@ class Workload:
     key: str = ""
     scale: int = 1  # of the key's number
     processes: int = 1
+    keeps: bool = False  # a process before those measured leaves what it cached
     models: list[str] = field(default_factory=list)  # files that must lie in WORK/models
 
     @property
@@ -57,6 +58,20 @@ def inferences(work: Path) -> dict[str, Workload]:
     return {f"w6.{model}.b{batch}{'' if precision == 'f32' else '.' + precision}": inference(title, model, batch, work, precision)
             for model, title in [("mobilenet_v2", "MobileNetV2"), ("resnet50", "ResNet-50")] for batch in [1, 32]
             for precision in ["f32", "bf16", "int8"]}
+
+
+def start(title: str, data: Path, work: Path, keeps: bool) -> Workload:
+    peers = {"litert": ["f32", "int8, published"], "onnxruntime": ["f32"]}
+    return Workload(title, "s", f"predict {work}/models/mobilenet_v2.onnx --preprocess size:224x224,mean:127.5,std:127.5 "
+                    f"{data}/models/imagenet/sanity_images/arctic-fox.jpeg", peers | ({"openvino": ["f32 cache"]} if keeps else {}),
+                    processes=5, keeps=keeps, models=["mobilenet_v2"])
+
+
+def loader(size: int, work: Path) -> Workload:
+    steps = f"size:{size}x{size},unit,mean:0.485/0.456/0.406,std:0.229/0.224/0.225"
+    return Workload(f"photos of 400x533 decoded, scaled to {size}x{size}, normalised", "samples/s",
+                    f"bench mobilenet_v2 --data {work}/clothing10/train --preprocess {steps} --batch 32 --duration 4",
+                    {"torch": [f"{size}x{size}, 2 workers"]}, key="samples_per_second")
 
 
 def workloads(data: Path, work: Path) -> dict[str, Workload]:
@@ -101,9 +116,8 @@ def workloads(data: Path, work: Path) -> dict[str, Workload]:
         "optimizer": update("AdamW alone, 66.4 million parameters"),
         "optimizer.all": update("the same with clipping by norm and a moving average", " --clip-norm 1 --ema 0.999"),
         **inferences(work),
-        "start": Workload("photo to label, fresh process, MobileNetV2", "s",
-                          f"predict {work}/models/mobilenet_v2.onnx --preprocess size:224x224,mean:127.5,std:127.5 "
-                          f"{data}/models/imagenet/sanity_images/arctic-fox.jpeg",
-                          {"litert": ["f32", "int8, published"], "onnxruntime": ["f32"], "openvino": ["f32 cache"]},
-                          processes=5, models=["mobilenet_v2"]),
+        "start": start("photo to label, fresh process, MobileNetV2", data, work, keeps=True),
+        "start.first": start("the same, nothing cached", data, work, keeps=False),
+        "loader.224": loader(224, work),
+        "loader.96": loader(96, work),
     }

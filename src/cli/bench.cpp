@@ -7,6 +7,7 @@
 #include "base/stop_signal.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "data/loader.h"
 #include "passes/passes.h"
 #include "place/inference.h"
 #include "quantize/quantize.h"
@@ -20,15 +21,20 @@
 #include "train/machine.h"
 #include "train/memory.h"
 #include "train/open_model.h"
+#include "train/setup.h"
 
 namespace temper::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
 struct Timing {
   std::vector<double> seconds;
-  double first_run = 0;  // seconds from the start of the process to the end of the first run
+  double ready = 0, first_run = 0;  // seconds from the start of the process to the first run, and to its end
   double quantile(double share) const {
     std::vector<double> sorted = seconds;
     std::sort(sorted.begin(), sorted.end());
@@ -42,6 +48,7 @@ template <class Step>
 Timing measure(int64_t iterations, double duration, TerminalEvents& events, Context* profiled,
                const Step& step) {
   Timing timing;
+  timing.ready = process_age_seconds();
   step();
   timing.first_run = process_age_seconds();
   step();
@@ -49,12 +56,12 @@ Timing measure(int64_t iterations, double duration, TerminalEvents& events, Cont
   const Clock::time_point start = Clock::now();
   while (stop_signal() == 0) {
     const auto count = static_cast<int64_t>(timing.seconds.size());
-    const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    const double elapsed = seconds_since(start);
     if (iterations > 0 ? count >= iterations : count >= 3 && elapsed >= duration) break;
     events.progress("bench", count, iterations, {});
     const Clock::time_point begin = Clock::now();
     step();
-    timing.seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+    timing.seconds.push_back(seconds_since(begin));
   }
   return timing;
 }
@@ -84,9 +91,10 @@ struct Bench {
   double duration = 3;
   bool profile = false, peaks = true;
   TerminalEvents& events;
+  double model_seconds = 0;  // for reading or making the model
 };
 
-Json result_of(const Bench& b, const Timing& timing, double operations) {
+Json result_of(const Bench& b, const Timing& timing, double operations, double compile_seconds) {
   if (timing.seconds.empty())
     throw Error(ErrorKind::invalid, "interrupted before the first run was measured");
   const double median = timing.quantile(0.5);
@@ -98,6 +106,9 @@ Json result_of(const Bench& b, const Timing& timing, double operations) {
   result["batch"] = b.batch;
   result["threads"] = b.compile.threads;
   result["iterations"] = timing.seconds.size();
+  result["model_seconds"] = b.model_seconds;
+  result["compile_seconds"] = compile_seconds;
+  result["ready_seconds"] = timing.ready;
   result["first_run_seconds"] = timing.first_run;
   result["median_ms"] = median * 1e3;
   result["p99_ms"] = timing.quantile(0.99) * 1e3;
@@ -130,6 +141,7 @@ void print_result(const Json& result) {
 }
 
 Json bench_step(const Bench& b) {
+  const Clock::time_point start = Clock::now();
   std::unique_ptr<StepBench> made;
   const int64_t limit = b.options.memory_bytes();
   const int64_t left =
@@ -142,9 +154,10 @@ Json bench_step(const Bench& b) {
     made = std::make_unique<StepBench>(b.device, b.model, options, compile);
   });
   StepBench& step = *made;
+  const double compile_seconds = seconds_since(start);
   Context* const profiled = b.profile ? &step.context() : nullptr;
   const Timing timing = measure(b.iterations, b.duration, b.events, profiled, [&] { step.run(); });
-  Json result = result_of(b, timing, static_cast<double>(step.flops()));
+  Json result = result_of(b, timing, static_cast<double>(step.flops()), compile_seconds);
   result["steps"] = step.steps();
   double total = 0;
   for (double seconds : timing.seconds) total += seconds;
@@ -182,12 +195,14 @@ Model integer_model(const Bench& b) {
 }
 
 Json bench_inference(const Bench& b) {
+  const Clock::time_point start = Clock::now();
   const bool integers = b.step.precision == DType::i8;
   Inference inference(b.device, integers ? integer_model(b) : b.model,
                       {.compile = b.compile, .precision = integers ? DType::f32 : b.step.precision});
   const Graph& graph = inference.graph();
   const SymbolSizes sizes = data_sizes(graph, inference.inputs(), b.step.batch, b.step.sequence);
   Inference::Prepared& prepared = inference.prepare(sizes);
+  const double compile_seconds = seconds_since(start);
   const Program& program = prepared.executable->program();
   for (size_t i = 0; i < prepared.data.size(); ++i) {
     const size_t at = prepared.data[i];
@@ -198,13 +213,50 @@ Json bench_inference(const Bench& b) {
   const Timing timing =
       measure(b.iterations, b.duration, b.events, profiled, [&] { inference.run(prepared); });
   const auto operations = static_cast<double>(flops(specialise(graph, sizes)));
-  Json result = result_of(b, timing, operations);
+  Json result = result_of(b, timing, operations, compile_seconds);
   int64_t kept = 0;
   for (size_t i = 0; i < program.inputs.size(); ++i)
     if (std::ranges::find(prepared.data, i) == prepared.data.end()) kept += byte_size(program.inputs[i].type);
   result["plan"] = describe_cost(*prepared.executable, kept);
   if (profiled) result["launches"] = describe_profile(profiled->profile());
   return result;
+}
+
+// Pictures read, scaled and made batches of, over and over; nothing computes on them.
+Json bench_loader(const Bench& b, const std::string& data) {
+  const DataSplits splits = open_data({.data = data, .split = false});
+  const Dataset& dataset = splits.train ? *splits.train : splits.val ? *splits.val : *splits.test;
+  Loader loader(dataset, preprocess_of(b.model),
+                {.order = LoaderOptions::Order::shuffle, .batch = b.batch, .seed = b.step.seed});
+  int64_t samples = 0, epoch = 0;
+  const auto some = [&](double seconds) {
+    const Clock::time_point start = Clock::now();
+    while (stop_signal() == 0 && seconds_since(start) < seconds) {
+      const std::optional<Batch> batch = loader.next();
+      if (batch) samples += static_cast<int64_t>(batch->indices.size());
+      if (!batch) loader.start({++epoch, 0});
+    }
+    return seconds_since(start);
+  };
+  some(b.duration / 4);
+  samples = 0;
+  const double seconds = some(b.duration);
+  Json result = result_head("bench");
+  result["data"] = data;
+  result["batch"] = b.batch;
+  result["threads"] = b.compile.threads;
+  result["samples"] = samples;
+  result["seconds"] = seconds;
+  result["samples_per_second"] = static_cast<double>(samples) / seconds;
+  result["peak_rss_bytes"] = peak_rss_bytes();
+  return result;
+}
+
+void print_loader(const Json& result) {
+  std::fputs(concat(short_number(result.at("samples_per_second").number()), " samples/s of ",
+                    result.at("data").text(), " decoded in batches of ", result.at("batch").integer(), "\n")
+                 .c_str(),
+             stdout);
 }
 
 }  // namespace
@@ -219,6 +271,7 @@ int bench(const std::vector<std::string>& words) {
   int64_t batch = 1, iterations = 0;
   double duration = 3;
   bool training = false, profile = false, no_peaks = false;
+  std::string data;
   options.declare(arguments);
   arguments.option("batch", batch, "N", "samples a run");
   arguments.option("sequence", step.sequence, "N",
@@ -230,6 +283,8 @@ int bench(const std::vector<std::string>& words) {
   arguments.option("optimizer", step.optimizer, "NAME", "of the training step; sgd has momentum 0.9");
   arguments.option("clip-norm", step.clip_norm, "X", "largest norm of the whole gradient; 0: any");
   arguments.option("ema", step.ema, "DECAY", "keep a moving average of the parameters; 0: none");
+  arguments.option("data", data, "D",
+                   "only what reads pictures for the model, from class folders and the like");
   arguments.flag("profile", profile, "what each launch of a run takes; measuring it costs a little");
   arguments.flag("no-peaks", no_peaks,
                  "do not measure what the device can do at most, which takes half a second");
@@ -247,11 +302,18 @@ int bench(const std::vector<std::string>& words) {
   step.batch = batch;
   step.precision = choose_precision("precision", options.precision, "bench", training);
   step.seed = static_cast<uint64_t>(options.seed);
+  const Clock::time_point start = Clock::now();
   const Model model = open_model({options.model, options.weights, options.shape, options.preprocess,
                                   options.labels, static_cast<uint64_t>(options.seed)},
                                  events);
-  const Bench b{device,     model,    options, compile,   step,  batch,
-                iterations, duration, profile, !no_peaks, events};
+  const Bench b{device,     model,    options, compile,   step,   batch,
+                iterations, duration, profile, !no_peaks, events, seconds_since(start)};
+  if (!data.empty()) {
+    const Json result = bench_loader(b, data);
+    events.clear();
+    if (!common.json) print_loader(result);
+    return finish(common, result);
+  }
   const Json result = training || step.update_only ? bench_step(b) : bench_inference(b);
   events.clear();
   if (!common.json) print_result(result);

@@ -70,7 +70,7 @@ class Device {
   virtual DeviceFacts facts() = 0;                   // at once; peaks only if they were measured
   virtual DeviceFacts measure() { return facts(); }  // with peaks; under a second, once per process
 
-  virtual Tensor allocate(const Type& type, int64_t layout) = 0;  // Error exhausted names the bytes
+  virtual Tensor allocate(const Type& type, int64_t layout) = 0;  // zeros; Error exhausted names the bytes
   // Between host and device or within the device, converting layouts; types must be equal. Done on return.
   virtual void copy(const Tensor& from, Tensor& to) = 0;
   virtual std::unique_ptr<Executable> load(std::shared_ptr<const Program> program) = 0;

@@ -78,8 +78,9 @@ Graph bench_step_graph(const Model& model, const BenchStep& options) {
   return options.update_only ? build_update(model, step) : build_step(with_sequence(model, options), step);
 }
 
-static Tensor first_value(const Model& model, const Argument& input, const BenchStep& options,
-                          const nn::Hyper& hyper, int64_t classes) {
+// None: it begins with zeros.
+static std::optional<Tensor> first_value(const Model& model, const Argument& input, const BenchStep& options,
+                                         const nn::Hyper& hyper, int64_t classes) {
   const std::string_view name = input.name;
   if (name.starts_with("param.")) return model.parameters.at(std::string(name.substr(6)));
   if (name.starts_with("ema.")) return model.parameters.at(std::string(name.substr(4)));
@@ -96,7 +97,7 @@ static Tensor first_value(const Model& model, const Argument& input, const Bench
   }
   const double one = 1;
   if (name == "hyper.step") return from_doubles(input.type, {&one, 1});
-  return Tensor(input.type);
+  return std::nullopt;
 }
 
 StepBench::StepBench(Device& device, const Model& model, const BenchStep& options,
@@ -115,7 +116,8 @@ StepBench::StepBench(Device& device, const Model& model, const BenchStep& option
   const Program& program = s.executable->program();
   for (size_t i = 0; i < program.inputs.size(); ++i) {
     const Argument& input = program.inputs[i];
-    s.arguments.push_back(upload(device, first_value(model, input, options, hyper, classes), input));
+    const std::optional<Tensor> value = first_value(model, input, options, hyper, classes);
+    s.arguments.push_back(value ? upload(device, *value, input) : device.allocate(input.type, input.layout));
     if (input.name == "stat.loss") s.loss_input = i;
     if (input.name == "stat.weight") s.weight_input = i;
   }

@@ -117,6 +117,9 @@ TEST_F(CommandLineTest, ResultsOfEvalPredictAndBench) {
                                              "gflops",
                                              "peak_gflops",
                                              "peak_rss_bytes",
+                                             "model_seconds",
+                                             "compile_seconds",
+                                             "ready_seconds",
                                              "first_run_seconds",
                                              "plan"};
   const Json run = Json::parse(temper("bench mlp:784-16-10 --iterations 3 --json").output);
@@ -126,6 +129,32 @@ TEST_F(CommandLineTest, ResultsOfEvalPredictAndBench) {
   const Json step = Json::parse(temper("bench mlp:784-16-10 --train --batch 8 --iterations 3 --json").output);
   EXPECT_THAT(keys(step), IsSupersetOf(measured));
   EXPECT_THAT(keys(step), IsSupersetOf({"steps", "seconds", "loss_first", "loss_last"}));
+  EXPECT_LE(step.at("compile_seconds").number(), step.at("first_run_seconds").number() + 0.02);
+  const Json loader = Json::parse(
+      temper(concat("bench cnn --preprocess size:32x32,unit --duration 0.2 --batch 8 --json --data ",
+                    (shipped_data("clothing10") / "test").string()))
+          .output);
+  EXPECT_THAT(keys(loader), IsSupersetOf({"command", "version", "schema", "data", "batch", "threads",
+                                          "samples", "seconds", "samples_per_second", "peak_rss_bytes"}));
+  EXPECT_GT(loader.at("samples").integer(), 0);
+}
+
+TEST_F(CommandLineTest, PredictIsTheSameFromTheCache) {
+  ASSERT_EQ(tune("").code, 0) << stderr_text();
+  const std::string photo = (shipped_data("clothing10") / "test" / "hat" / "01.jpg").string();
+  const std::string words = concat(TEMPER_PROGRAM, " predict ", in("run"),
+                                   " --preprocess size:28x28,gray,unit --top 3 --json ", photo);
+  const auto with_cache = [&](const std::string& command) {
+    return run_shell(concat("export TEMPER_CACHE=", in("cache"), "; ", command), in("stderr.txt"));
+  };
+  // Two that start at once write the same file, each under a name of its own first.
+  const Outcome both = with_cache(
+      concat(words, " > ", in("a"), " & ", words, " > ", in("b"), "; wait; cat ", in("a"), " ", in("b")));
+  EXPECT_EQ(std::distance(fs::directory_iterator(in("cache/programs")), fs::directory_iterator()), 1);
+  const Outcome cached = with_cache(words), fresh = run_shell("TEMPER_CACHE=off " + words, in("stderr.txt"));
+  ASSERT_EQ(fresh.code, 0) << stderr_text();
+  EXPECT_EQ(cached.output, fresh.output);
+  EXPECT_EQ(both.output, fresh.output + fresh.output);
 }
 
 TEST_F(CommandLineTest, MemoryIsALimitOfTheProcess) {
