@@ -38,7 +38,7 @@ class Attributes {
     return std::get<T>(*found);
   }
   template <class T>
-  T get_or(std::string_view name, T otherwise) const {
+  T get_or(std::string_view name, const T& otherwise) const {
     return find(name) ? get<T>(name) : otherwise;
   }
 
