@@ -134,9 +134,7 @@ std::unique_ptr<Kernel> make_forward(const KernelRequest& request, const Convolu
   bindings.push_back(bind_weights(request, conv, description.weights_desc(), steps, scratch));
   bindings.push_back({DNNL_ARG_SRC, shapes.x, position(request.inputs, node.inputs[0])});
   bindings.push_back({DNNL_ARG_DST, shapes.y, slots.output});
-  const Descriptor own = description.scratchpad_desc();
-  bindings.push_back(
-      {DNNL_ARG_SCRATCHPAD, own, slots.scratch, scratch.take(static_cast<int64_t>(own.get_size()))});
+  bind_scratchpad(bindings, description.scratchpad_desc(), slots.scratch, scratch);
   steps.push_back({dnnl::convolution_forward(description), std::move(bindings)});
   return std::make_unique<StepKernel>(std::move(steps), scratch.bytes());
 }
@@ -193,13 +191,12 @@ std::unique_ptr<Kernel> make_input_gradient(const KernelRequest& request, const 
   for (int64_t part = 0; part < parts; ++part) {
     const bool one_more = part < batch % parts;
     const InputGradient& description = one_more ? larger : usual;
-    const Descriptor own = description.scratchpad_desc();
-    steps.push_back(
-        {dnnl::convolution_backward_data(description),
-         {bound_weights,
-          {DNNL_ARG_DIFF_DST, description.diff_dst_desc(), dy, image * dy_bytes},
-          {DNNL_ARG_DIFF_SRC, description.diff_src_desc(), slots.output, image * x_bytes},
-          {DNNL_ARG_SCRATCHPAD, own, slots.scratch, scratch.take(static_cast<int64_t>(own.get_size()))}}});
+    std::vector<Binding> bindings{
+        bound_weights,
+        {DNNL_ARG_DIFF_DST, description.diff_dst_desc(), dy, image * dy_bytes},
+        {DNNL_ARG_DIFF_SRC, description.diff_src_desc(), slots.output, image * x_bytes}};
+    bind_scratchpad(bindings, description.scratchpad_desc(), slots.scratch, scratch);
+    steps.push_back({dnnl::convolution_backward_data(description), std::move(bindings)});
     image += batch / parts + (one_more ? 1 : 0);
   }
   if (!cut) return std::make_unique<StepKernel>(std::move(steps), scratch.bytes());

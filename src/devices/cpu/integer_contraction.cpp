@@ -256,11 +256,9 @@ void finish(PackedKernel& kernel, const Description& description, const KernelRe
   const Slots slots(request);
   ScratchPlan scratch;
   std::vector<Binding> bindings = std::move(posts.bindings());
-  const Descriptor own = description.scratchpad_desc();
   bindings.push_back({DNNL_ARG_SRC, description.src_desc(), position(request.inputs, x)});
   bindings.push_back({DNNL_ARG_DST, description.dst_desc(), slots.output});
-  bindings.push_back(
-      {DNNL_ARG_SCRATCHPAD, own, slots.scratch, scratch.take(static_cast<int64_t>(own.get_size()))});
+  bind_scratchpad(bindings, description.scratchpad_desc(), slots.scratch, scratch);
   bindings.push_back(kernel.bind_weights());
   bindings.push_back(kernel.bind_scales());
   bindings.push_back(kernel.bind_bias(bias));

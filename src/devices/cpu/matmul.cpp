@@ -194,12 +194,10 @@ std::unique_ptr<Kernel> make_matmul(const KernelRequest& request) {
                   : dnnl::matmul::primitive_desc(engine(), left, right, result, attributes, true);
   if (!description) return nullptr;
   ScratchPlan scratch;
-  const Descriptor own = description.scratchpad_desc();
   bindings.push_back({DNNL_ARG_SRC, left, x_slot});
   bindings.push_back({DNNL_ARG_WEIGHTS, right, y_slot});
   bindings.push_back({DNNL_ARG_DST, result, slots.output});
-  bindings.push_back(
-      {DNNL_ARG_SCRATCHPAD, own, slots.scratch, scratch.take(static_cast<int64_t>(own.get_size()))});
+  bind_scratchpad(bindings, description.scratchpad_desc(), slots.scratch, scratch);
   std::vector<Step> steps;
   steps.push_back({dnnl::matmul(description), std::move(bindings)});
   return std::make_unique<StepKernel>(std::move(steps), scratch.bytes());

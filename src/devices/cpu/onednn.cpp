@@ -178,13 +178,18 @@ dnnl::primitive_attr user_scratchpad() {
   return attributes;
 }
 
+void bind_scratchpad(std::vector<Binding>& bindings, const Descriptor& wanted, int scratch,
+                     ScratchPlan& plan) {
+  if (const auto bytes = static_cast<int64_t>(wanted.get_size()); bytes > 0)
+    bindings.push_back({DNNL_ARG_SCRATCHPAD, wanted, scratch, plan.take(bytes)});
+}
+
 Step reorder_step(const Descriptor& from, int from_buffer, int64_t from_offset, const Descriptor& to,
                   int to_buffer, int64_t to_offset, int scratch, ScratchPlan& plan) {
   const dnnl::reorder::primitive_desc description(engine(), from, engine(), to, user_scratchpad());
   Step step{dnnl::reorder(description),
             {{DNNL_ARG_FROM, from, from_buffer, from_offset}, {DNNL_ARG_TO, to, to_buffer, to_offset}}};
-  if (const auto bytes = static_cast<int64_t>(description.scratchpad_desc().get_size()); bytes > 0)
-    step.bindings.push_back({DNNL_ARG_SCRATCHPAD, description.scratchpad_desc(), scratch, plan.take(bytes)});
+  bind_scratchpad(step.bindings, description.scratchpad_desc(), scratch, plan);
   return step;
 }
 

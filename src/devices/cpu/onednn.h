@@ -95,6 +95,9 @@ class ScratchPlan {
 };
 
 dnnl::primitive_attr user_scratchpad();  // primitives take their scratch from the launch
+// Binds what a primitive takes of it, if anything: a launch that takes none has no scratch buffer.
+void bind_scratchpad(std::vector<Binding>& bindings, const Descriptor& wanted, int scratch,
+                     ScratchPlan& plan);
 
 // A reorder between two descriptors; `scratch` is the number of the scratch buffer.
 Step reorder_step(const Descriptor& from, int from_buffer, int64_t from_offset, const Descriptor& to,

@@ -41,12 +41,9 @@ Step gradient_step(const Description& description, Binding x, Binding dy, Bindin
   dy.descriptor = description.diff_dst_desc();
   result.argument = DNNL_ARG_DIFF_WEIGHTS;
   result.descriptor = description.diff_weights_desc();
-  const Descriptor own = description.scratchpad_desc();
-  return {dnnl::convolution_backward_weights(description),
-          {std::move(x),
-           std::move(dy),
-           std::move(result),
-           {DNNL_ARG_SCRATCHPAD, own, scratch, plan.take(static_cast<int64_t>(own.get_size()))}}};
+  std::vector<Binding> bindings{std::move(x), std::move(dy), std::move(result)};
+  bind_scratchpad(bindings, description.scratchpad_desc(), scratch, plan);
+  return {dnnl::convolution_backward_weights(description), std::move(bindings)};
 }
 
 // Where a launch keeps what it reads and writes.

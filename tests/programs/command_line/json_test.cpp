@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "support/data.h"
 #include "support/program.h"
+#include "support/sanitizers.h"
 #include "support/temporary_folder.h"
 
 namespace temper {
@@ -158,9 +159,7 @@ TEST_F(CommandLineTest, PredictIsTheSameFromTheCache) {
 }
 
 TEST_F(CommandLineTest, MemoryIsALimitOfTheProcess) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "skipped, because a sanitizer takes more memory than the step";
-#endif
+  if (TEST_SANITIZED) GTEST_SKIP() << "skipped, because a sanitizer takes more memory than the step";
   const std::string words = "bench mobilenet_v2 --train --batch 8 --iterations 3 --no-peaks --json ";
   const Json free = Json::parse(temper(words).output);
   const auto most = free.at("peak_rss_bytes").integer();

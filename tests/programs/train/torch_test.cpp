@@ -15,6 +15,7 @@
 #include "passes/passes.h"
 #include "runtime/registry.h"
 #include "support/data.h"
+#include "support/sanitizers.h"
 #include "train/bench_step.h"
 #include "train/programs.h"
 #include "train/trainable.h"
@@ -339,6 +340,8 @@ TEST(Torch, MobileNetV2) {
 }
 
 TEST(Torch, ResNet18) {
+  if (TEST_SANITIZED)
+    GTEST_SKIP() << "skipped, because it takes a minute under a sanitizer; MobileNetV2 has its ops";
   const Model model = for_small_pictures(nn::build_model("resnet18", 0));
   compare({"resnet18", model, 8, {.kind = "sgd", .momentum = 0.5, .weight_decay = 1e-4}, 2e-3, 1e-3});
 }

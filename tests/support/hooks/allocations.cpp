@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "support/sanitizers.h"
+
 namespace {
 
 std::atomic<bool> counting = false;
@@ -42,13 +44,7 @@ bool inside_onednn() {
 
 }  // namespace
 
-#ifdef __has_feature  // clang's way to say what GCC says by macros
-#define HAS_FEATURE(name) __has_feature(name)
-#else
-#define HAS_FEATURE(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || HAS_FEATURE(address_sanitizer) || \
-    HAS_FEATURE(thread_sanitizer)
+#if TEST_SANITIZED
 constexpr bool kHooked = false;
 #else
 constexpr bool kHooked = true;

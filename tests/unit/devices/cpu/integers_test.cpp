@@ -14,8 +14,8 @@ namespace temper {
 namespace {
 
 bool multiplies_integers() {
-  const std::string& isa = processor().facts().target.facts.at("isa");
-  return isa.find("vnni") != std::string::npos;
+  const DeviceFacts facts = processor().facts();
+  return facts.target.facts.at("isa").find("vnni") != std::string::npos;
 }
 
 // Integers that look random, over the whole range of a type or less.

@@ -122,12 +122,12 @@ TEST_P(WinogradTest, GivesTheSumsOfTheDefinitionForAnyTeam) {
   const Reference reference(c, inputs);
   // A plain sum of n such terms in f32 is wrong by 6e-9 n (root mean square), by ten times that at worst.
   const auto deep = [](double terms) { return 1.5e-7 * terms; };
-  expect_elements(found[0], 2000, deep(9.0 * static_cast<double>(c.in)),
+  expect_elements(found[0], 500, deep(9.0 * static_cast<double>(c.in)),
                   [&](auto... at) { return reference.y(at...); });
-  expect_elements(found[1], 2000, deep(9.0 * static_cast<double>(c.out)),
+  expect_elements(found[1], 500, deep(9.0 * static_cast<double>(c.out)),
                   [&](auto... at) { return reference.dx(at...); });
   const std::vector<double> w = to_doubles(inputs[1]);
-  expect_elements(found[2], 2000, deep(static_cast<double>(c.batch * c.rows * c.columns)),
+  expect_elements(found[2], 500, deep(static_cast<double>(c.batch * c.rows * c.columns)),
                   [&](int64_t o, int64_t k, int64_t r, int64_t s) {
                     return w[static_cast<size_t>(((o * c.in + k) * 3 + r) * 3 + s)] -
                            reference.dw(o, k, r, s);
@@ -137,7 +137,7 @@ TEST_P(WinogradTest, GivesTheSumsOfTheDefinitionForAnyTeam) {
 INSTANTIATE_TEST_SUITE_P(Shapes, WinogradTest,
                          testing::Values(Case{"whole tiles", 2, 64, 64, 16, 16, {1, 1}, {1, 1}},
                                          Case{"tiles over the edge", 3, 64, 80, 14, 15, {1, 1}, {1, 1}},
-                                         Case{"several blocks", 9, 64, 112, 33, 30, {1, 1}, {1, 1}},
+                                         Case{"several blocks", 5, 64, 112, 33, 30, {1, 1}, {1, 1}},
                                          Case{"no padding", 4, 96, 64, 19, 18, {0, 0}, {0, 0}},
                                          Case{"padding of one side", 4, 64, 64, 17, 20, {2, 0}, {0, 1}},
                                          Case{"many channels", 20, 256, 128, 7, 7, {1, 1}, {1, 1}}));
