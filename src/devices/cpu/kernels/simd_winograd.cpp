@@ -25,6 +25,16 @@ V number(double value) { return hn::Set(D(), static_cast<float>(value)); }
 constexpr double P = 5.0 / 8, Q = 3.0 / 2, PP = P * P, QQ = Q * Q;
 constexpr double kOfZero = PP * QQ, kOfP = 2 * PP * (PP - QQ), kOfQ = 2 * QQ * (QQ - PP);
 
+// The values at the six points: a and c are the even parts at P and Q, b and e the odd ones.
+HWY_INLINE void at_points(V zero, V a, V b, V c, V e, V infinity, V* y, int step) {
+  y[0] = zero;
+  y[step] = hn::Add(a, b);
+  y[2 * step] = hn::Sub(a, b);
+  y[3 * step] = hn::Add(c, e);
+  y[4 * step] = hn::Sub(c, e);
+  y[5 * step] = infinity;
+}
+
 // Along one axis; x and y are vectors of that axis, `step` apart, perhaps the same ones.
 struct Patch {
   static constexpr int kIn = 6, kOut = 6;
@@ -35,12 +45,7 @@ struct Patch {
     const V e = hn::Mul(number(Q), hn::NegMulAdd(pp, x[step], x[3 * step]));
     const V first = hn::MulAdd(zero, x[0], hn::NegMulAdd(both, x[2 * step], x[4 * step]));
     const V last = hn::MulAdd(zero, x[step], hn::NegMulAdd(both, x[3 * step], x[5 * step]));
-    y[0] = first;
-    y[step] = hn::Add(a, b);
-    y[2 * step] = hn::Sub(a, b);
-    y[3 * step] = hn::Add(c, e);
-    y[4 * step] = hn::Sub(c, e);
-    y[5 * step] = last;
+    at_points(first, a, b, c, e, last, y, step);
   }
 };
 
@@ -51,12 +56,7 @@ struct Weights {
     const V a = hn::MulAdd(number(PP / kOfP), last, hn::Mul(number(1 / kOfP), first));
     const V c = hn::MulAdd(number(QQ / kOfQ), last, hn::Mul(number(1 / kOfQ), first));
     const V b = hn::Mul(number(P / kOfP), middle), e = hn::Mul(number(Q / kOfQ), middle);
-    y[0] = hn::Mul(number(1 / kOfZero), first);
-    y[step] = hn::Add(a, b);
-    y[2 * step] = hn::Sub(a, b);
-    y[3 * step] = hn::Add(c, e);
-    y[4 * step] = hn::Sub(c, e);
-    y[5 * step] = last;
+    at_points(hn::Mul(number(1 / kOfZero), first), a, b, c, e, last, y, step);
   }
 };
 
@@ -80,12 +80,7 @@ struct Spread {  // the transpose of Result
     const V a = hn::MulAdd(number(PP), x[2 * step], first), c = hn::MulAdd(number(QQ), x[2 * step], first);
     const V b = hn::MulAdd(number(PP * P), last, hn::Mul(number(P), x[step]));
     const V e = hn::MulAdd(number(QQ * Q), last, hn::Mul(number(Q), x[step]));
-    y[0] = first;
-    y[step] = hn::Add(a, b);
-    y[2 * step] = hn::Sub(a, b);
-    y[3 * step] = hn::Add(c, e);
-    y[4 * step] = hn::Sub(c, e);
-    y[5 * step] = last;
+    at_points(first, a, b, c, e, last, y, step);
   }
 };
 
