@@ -6,21 +6,28 @@
 
 namespace temper::cpu {
 
-// Calls range(begin, end) over [0, tasks) on the team; in place if `work` (about: elements touched) is small.
+// Calls range(begin, end, member) over [0, tasks) on the team; in place if `work` (about: elements touched)
+// is small. member: which of the launch's own team does it, for memory of its own. OpenMP's number of a
+// thread is another one where launches of several bodies run side by side.
 template <class Range>
-void parallel_ranges(int64_t tasks, int64_t work, Range&& range) {
+void parallel_by_member(int64_t tasks, int64_t work, Range&& range) {
   constexpr int64_t kWorthwhile = 16384;
   if (tasks <= 0) return;
   if (tasks == 1 || work < kWorthwhile) {
-    range(int64_t{0}, tasks);
+    range(int64_t{0}, tasks, int64_t{0});
     return;
   }
 #pragma omp parallel
   {
     const int64_t team = omp_get_num_threads(), member = omp_get_thread_num();
     const int64_t begin = tasks * member / team, end = tasks * (member + 1) / team;
-    if (begin < end) range(begin, end);
+    if (begin < end) range(begin, end, member);
   }
+}
+
+template <class Range>
+void parallel_ranges(int64_t tasks, int64_t work, Range&& range) {
+  parallel_by_member(tasks, work, [&](int64_t begin, int64_t end, int64_t) { range(begin, end); });
 }
 
 template <class Task>

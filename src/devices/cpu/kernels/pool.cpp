@@ -156,20 +156,23 @@ std::unique_ptr<Kernel> make_gradient(const NodeRequest& request, int threads) {
   const int scratch = request.scratch();
   return function_kernel(
       [=](void* const* buffers) {
-        parallel_tasks(p.batch * strips, p.work(), [&](int64_t task) {
+        const auto add_up = [&](int64_t task, int64_t member) {
           const int64_t n = task / strips, c = task % strips * strip, run = std::min(strip, p.channels - c);
           const int64_t at = n * p.in_along[0] + c * p.in_along[1];
           const T* picture = is_max ? x.in<const T>(buffers) + at : nullptr;
           const T* gradient = dy.in<const T>(buffers) + n * p.out_along[0] + c * p.out_along[1];
           T* result = dx.in<T>(buffers) + at;
           if constexpr (kApart) {
-            float* sums = static_cast<float*>(buffers[scratch]) + omp_get_thread_num() * own;
+            float* sums = static_cast<float*>(buffers[scratch]) + member * own;
             pool_grad(p, picture, gradient, run, sums);
             over_places(p,
                         [&](int64_t place) { pool_functions<T>().copy(sums + place, run, result + place); });
           } else {
             pool_grad(p, picture, gradient, run, result);
           }
+        };
+        parallel_by_member(p.batch * strips, p.work(), [&](int64_t begin, int64_t end, int64_t member) {
+          for (int64_t task = begin; task < end; ++task) add_up(task, member);
         });
       },
       kApart ? threads * own * static_cast<int64_t>(sizeof(float)) : 0);
