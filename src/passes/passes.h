@@ -9,8 +9,11 @@ namespace temper {
 
 Graph specialise(const Graph& graph,
                  const SymbolSizes& sizes);  // symbols become numbers; types are inferred anew
-Graph eliminate_dead(const Graph& graph);    // drops nodes no output needs; graph inputs stay
-Graph merge_common(const Graph& graph);      // equal nodes become one
+// Sizes of the symbols in `ports` that make them fit `tensors`. Error invalid names the input and both
+// shapes.
+SymbolSizes bind_symbols(std::span<const Port> ports, const Graph& graph, std::span<const Tensor> tensors);
+Graph eliminate_dead(const Graph& graph);  // drops nodes no output needs; graph inputs stay
+Graph merge_common(const Graph& graph);    // equal nodes become one
 
 // Evaluates what is constant, in the dtype's own arithmetic, up to `limit` elements a result, and removes
 // what does nothing: x * 1, x - 0, moves that move nothing, a reshape of a reshape, a convert to the same

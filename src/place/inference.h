@@ -54,8 +54,4 @@ struct Inference::Prepared {
   std::vector<size_t> data;                // which arguments are data, in the order of inputs()
 };
 
-// Sizes of the symbols in `ports` that make them fit `tensors`. Error invalid names the input and both
-// shapes.
-SymbolSizes bind_symbols(std::span<const Port> ports, const Graph& graph, std::span<const Tensor> tensors);
-
 }  // namespace temper

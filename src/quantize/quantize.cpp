@@ -24,14 +24,6 @@ const Port& data_port(const Model& model) {
   return model.graph.inputs[static_cast<size_t>(data[0])];
 }
 
-SymbolSizes sizes_of(const Shape& shape, const Shape& given) {
-  SymbolSizes sizes;
-  for (int axis = 0; axis < shape.rank(); ++axis)
-    if (!shape[axis].is_static())
-      sizes[std::string(shape[axis].symbol_name())] = given.size(axis) / shape[axis].factor();
-  return sizes;
-}
-
 // Runs the float model and counts what its values hold.
 std::map<Value, Histogram> observe(Device& device, const Model& model, const std::set<Value>& values,
                                    std::span<const Tensor> batches, const CompileOptions& options) {
@@ -41,7 +33,7 @@ std::map<Value, Histogram> observe(Device& device, const Model& model, const std
   for (const Value value : values)
     if (value != input.value) graph.outputs.push_back({concat("seen.", graph.outputs.size()), value});
   const std::vector<Port> watched = graph.outputs;
-  const SymbolSizes sizes = sizes_of(graph.type(input.value).shape, batches[0].shape());
+  const SymbolSizes sizes = bind_symbols({&input, 1}, graph, batches.first(1));
   const std::unique_ptr<Executable> executable =
       compile(device, specialise(eliminate_dead(graph), sizes), options);
   const std::unique_ptr<Context> context = executable->make_context();
