@@ -64,12 +64,12 @@ static std::vector<Value> decompose_quantize(Builder& b, const NodeView& view) {
   const Value x = widen(b, view.inputs[0]), zero = input(view.inputs, 2);
   const Shape shape = b.shape(x);
   const int64_t axis = attributes.get<int64_t>("axis");
-  const Value scale = convert(b, spread(b, view.inputs[1], shape, axis), b.dtype(x));
+  const Value scale = spread(b, convert(b, view.inputs[1], b.dtype(x)), shape, axis);
   Value y = div(b, x, scale);
   if (is_float(dtype)) return {convert(b, y, dtype)};
   const bool even = attributes.get<std::string>("rounding") == "half_even";
   y = even ? round(b, y) : floor(b, add(b, y, 0.5));
-  if (zero) y = add(b, y, convert(b, spread(b, zero, shape, axis), b.dtype(x)));
+  if (zero) y = add(b, y, spread(b, convert(b, zero, b.dtype(x)), shape, axis));
   return {convert(b, y, dtype)};
 }
 
@@ -79,8 +79,8 @@ static std::vector<Value> decompose_dequantize(Builder& b, const NodeView& view)
   const Shape shape = b.shape(view.inputs[0]);
   const int64_t axis = view.attributes().get<int64_t>("axis");
   Value x = convert(b, view.inputs[0], wide);
-  if (zero) x = sub(b, x, convert(b, spread(b, zero, shape, axis), wide));
-  return {convert(b, mul(b, x, convert(b, spread(b, view.inputs[1], shape, axis), wide)), result)};
+  if (zero) x = sub(b, x, spread(b, convert(b, zero, wide), shape, axis));
+  return {convert(b, mul(b, x, spread(b, convert(b, view.inputs[1], wide), shape, axis)), result)};
 }
 
 static std::vector<Sample> samples_quantize() {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "formats/onnx/emitter.h"
 
@@ -50,6 +51,49 @@ void conv2d(Emitter& e, const Node& node, Value value) {
   e.result(value, "Conv", inputs, attributes);
 }
 
+// Integers of 8 bits as i32, less their zero point: what ConvInteger takes.
+struct Centred {
+  Value integers, zero;
+};
+
+std::optional<Centred> centred(const Emitter& e, Value operand, bool by_channel) {
+  Centred found;
+  if (const Node* less = e.made_by(operand, "sub")) {
+    Value zero = e.through_broadcast(less->inputs[1]);
+    const Node* column = e.made_by(zero, "reshape");
+    if (column) zero = column->inputs[0];
+    const Node* widened = e.made_by(zero, "convert");
+    if (!widened) return std::nullopt;
+    found.zero = widened->inputs[0];
+    const Shape& shape = e.shape(found.zero);
+    const bool along_first = by_channel && column && shape.rank() == 1 && e.shape(operand)[0] == shape[0] &&
+                             column->outputs[0].shape[0] == shape[0];
+    if (shape.rank() != 0 && !along_first) return std::nullopt;
+    operand = less->inputs[0];
+  }
+  const Node* widened = e.made_by(operand, "convert");
+  if (!widened) return std::nullopt;
+  found.integers = widened->inputs[0];
+  const DType dtype = e.dtype(found.integers);
+  if ((dtype != DType::u8 && dtype != DType::i8) || (found.zero && e.dtype(found.zero) != dtype))
+    return std::nullopt;
+  return found;
+}
+
+// ONNX has a convolution of 8-bit integers; of any others there is one in f64, which holds each i32.
+void integer_convolution(Emitter& e, const Node& node, Value value, const AttributeDefs& attributes) {
+  const auto x = centred(e, node.inputs[0], false), w = centred(e, node.inputs[1], true);
+  if (x && w)
+    return e.result(value, "ConvInteger",
+                    {e.use(x->integers), e.use(w->integers), e.use(x->zero), e.use(w->zero)}, attributes);
+  const auto to = [](DType dtype) {
+    return AttributeDefs{attribute("to", static_cast<int64_t>(to_number(dtype)))};
+  };
+  Names inputs;
+  for (const Value input : node.inputs) inputs.push_back(e.add("Cast", {e.use(input)}, to(DType::f64)));
+  e.result(value, "Cast", {e.add("Conv", inputs, attributes)}, to(e.dtype(value)));
+}
+
 void conv_general(Emitter& e, const Node& node, Value value) {
   if (node.attributes.get<int64_t>("batch_groups") != 1 ||
       !all_are(node.attributes.get<Ints>("x_dilation"), 1))
@@ -62,6 +106,7 @@ void conv_general(Emitter& e, const Node& node, Value value) {
                            attribute("pads", pads), attribute("strides", strides),
                            attribute("dilations", dilations)};
   add_groups(attributes, node.attributes.get<int64_t>("groups"));
+  if (!is_float(e.dtype(value))) return integer_convolution(e, node, value, attributes);
   e.result(value, "Conv", {e.use(node.inputs[0]), e.use(node.inputs[1])}, attributes);
 }
 

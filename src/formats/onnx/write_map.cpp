@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "formats/onnx/emitter.h"
+#include "ops/array.h"
 
 namespace temper::onnx {
 
@@ -170,9 +171,21 @@ void select(Emitter& e, const Node& node, Value value) {
   if (!leaky(e, node, value)) e.elementwise(value, "Where", node.inputs);
 }
 
+// ONNX leaves open what a Cast makes of a number beyond the integers there are; ours saturates. Those of 16
+// bits and less are floats, too.
 void convert(Emitter& e, const Node& node, Value value) {
-  e.result(value, "Cast", {e.use(node.inputs[0])},
-           {attribute("to", static_cast<int64_t>(to_number(e.dtype(value))))});
+  const DType from = e.dtype(node.inputs[0]), dtype = e.dtype(value);
+  const auto to = [](DType each) {
+    return AttributeDefs{attribute("to", static_cast<int64_t>(to_number(each)))};
+  };
+  std::string x = e.use(node.inputs[0]);
+  if (is_float(from) && !is_float(dtype) && dtype != DType::boolean && bit_width(dtype) <= 16) {
+    const DType wide = from == DType::f64 ? from : DType::f32;
+    if (from != wide) x = e.add("Cast", {x}, to(wide));
+    x = e.add("Clip", {x, e.scalar(wide, static_cast<double>(lowest_integer(dtype))),
+                       e.scalar(wide, static_cast<double>(highest_integer(dtype)))});
+  }
+  e.result(value, "Cast", {x}, to(dtype));
 }
 
 void constant(Emitter& e, const Node& node, Value value) {

@@ -4,7 +4,9 @@
 #include <map>
 
 #include "base/file.h"
+#include "ir/builder.h"
 #include "onnx_file.h"
+#include "ops/primitives.h"
 #include "support/data.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
@@ -93,6 +95,44 @@ TEST(WriteTest, LayerNormIsOneNodeFromOpset17AndItsPartsBefore) {
     const Model again = onnx::read_onnx(onnx::onnx_bytes(model, {.opset = opset}), "again.onnx", {});
     EXPECT_EQ(again.graph.size(), model.graph.size()) << opset;
   }
+}
+
+// A Cast beyond the range may give anything; ours saturates.
+TEST(WriteTest, CastsToNarrowIntegersAreClipped) {
+  const auto operators = [](int64_t to) {
+    const Model model = read(
+        file({node("Cast", {"x"}, {"i"}, {{"to", to}}), node("Cast", {"i"}, {"y"}, {{"to", int64_t{1}}})},
+             {2, 4}));
+    return histogram(onnx::parse_bytes(onnx::onnx_bytes(model, {}), "written.onnx"));
+  };
+  for (const int64_t to : {2, 3, 4, 5})  // u8, i8, u16, i16
+    EXPECT_EQ(operators(to), (std::map<std::string, int>{{"Clip", 1}, {"Cast", 2}})) << to;
+  for (const int64_t to : {6, 7, 9, 10})  // i32, i64, booleans, f16
+    EXPECT_EQ(operators(to), (std::map<std::string, int>{{"Cast", 2}})) << to;
+}
+
+TEST(WriteTest, ConvolutionsOfBytesComeBack) {
+  const auto operators = [](const Shape& zero) {
+    Tensor weights(Type{DType::u8, {3, 2, 2, 2}}), zeros(Type{DType::u8, zero});
+    const Model model = read(file(
+        {node("Cast", {"x"}, {"i"}, {{"to", int64_t{2}}}), node("ConvInteger", {"i", "w", "xz", "wz"}, {"c"}),
+         node("Cast", {"c"}, {"y"}, {{"to", int64_t{1}}})},
+        {1, 2, 5, 5}, {{"w", weights}, {"xz", Tensor(Type{DType::u8, {}})}, {"wz", zeros}}));
+    return histogram(onnx::parse_bytes(onnx::onnx_bytes(model, {}), "written.onnx"));
+  };
+  const std::map<std::string, int> expected{{"Clip", 1}, {"Cast", 2}, {"ConvInteger", 1}};
+  EXPECT_EQ(operators({}), expected);
+  EXPECT_EQ(operators({3}), expected);
+}
+
+// Of other integers ONNX knows no convolution.
+TEST(WriteTest, ConvolutionsOfWiderIntegersAreInDouble) {
+  Model model;
+  Builder b(model.graph);
+  const Value x = b.input("x", {DType::i32, {1, 2, 5, 5}}), w = b.input("w", {DType::i32, {3, 2, 2, 2}});
+  b.output("y", ops::conv_general(b, x, w, {{1, 1}, {0, 0}, {0, 0}, {1, 1}, {1, 1}}));
+  const onnx::ModelDef written = onnx::parse_bytes(onnx::onnx_bytes(model, {}), "written.onnx");
+  EXPECT_EQ(histogram(written), (std::map<std::string, int>{{"Cast", 3}, {"Conv", 1}}));
 }
 
 TEST(WriteTest, TheNativeFolderIsTheSameModel) {
