@@ -1,4 +1,4 @@
-#include "ops/composites.h"
+#include "convolution_cases.h"
 #include "ops/interpreter/interpret.h"
 #include "ops/primitives.h"
 #include "run.h"
@@ -7,29 +7,7 @@ namespace temper {
 
 namespace {
 
-struct Case {
-  const char* name;
-  Shape x, w;
-  ops::Conv2d attributes;
-};
-
-const std::vector<Case>& cases() {
-  static const std::vector<Case> all{
-      {"plain", {2, 16, 9, 9}, {32, 16, 3, 3}, {.low = {1, 1}, .high = {1, 1}}},
-      {"stem", {2, 3, 15, 15}, {16, 3, 7, 7}, {.strides = {2, 2}, .low = {3, 3}, .high = {3, 3}}},
-      {"one by one", {3, 24, 5, 7}, {40, 24, 1, 1}, {}},
-      {"strided, padded at the end", {2, 16, 8, 8}, {16, 16, 3, 3}, {.strides = {2, 2}, .high = {1, 1}}},
-      {"depthwise", {2, 32, 8, 8}, {32, 1, 3, 3}, {.low = {1, 1}, .high = {1, 1}, .groups = 32}},
-      {"depthwise of odd width", {2, 10, 8, 8}, {10, 1, 3, 3}, {.low = {1, 1}, .high = {1, 1}, .groups = 10}},
-      {"groups", {2, 32, 6, 6}, {64, 8, 3, 3}, {.low = {1, 1}, .high = {1, 1}, .groups = 4}},
-      {"dilated", {2, 8, 11, 11}, {12, 8, 3, 3}, {.low = {2, 2}, .high = {2, 2}, .dilations = {2, 2}}},
-      {"odd channels", {5, 7, 6, 6}, {9, 7, 3, 2}, {.strides = {1, 2}, .low = {0, 1}}},
-  };
-  return all;
-}
-
-// x, w, bias -> y, and from dy: dx, dw
-Graph convolution_graph(const Case& c, DType dtype) {
+Graph convolution_graph(const ConvolutionCase& c, DType dtype) {
   Graph graph;
   Builder b(graph);
   const Value x = b.input("x", {dtype, c.x}), w = b.input("w", {dtype, c.w});
@@ -49,7 +27,8 @@ std::vector<Tensor> inputs_for(const Graph& graph) {
 }
 
 // The three results by the definition, in double.
-std::vector<Tensor> by_definition(const Case& c, const Graph& graph, const std::vector<Tensor>& inputs) {
+std::vector<Tensor> by_definition(const ConvolutionCase& c, const Graph& graph,
+                                  const std::vector<Tensor>& inputs) {
   const auto x = to_doubles(inputs[0]), w = to_doubles(inputs[1]), bias = to_doubles(inputs[2]),
              dy = to_doubles(inputs[3]);
   const Shape& ys = inputs[3].shape();
@@ -86,7 +65,7 @@ std::vector<Tensor> by_definition(const Case& c, const Graph& graph, const std::
 }  // namespace
 
 TEST(Convolution, AgreesWithTheDefinition) {
-  for (const Case& c : cases())
+  for (const ConvolutionCase& c : convolution_cases())
     for (const DType dtype : {DType::f32, DType::f64}) {
       SCOPED_TRACE(c.name);
       const Graph graph = convolution_graph(c, dtype);
@@ -99,7 +78,7 @@ TEST(Convolution, AgreesWithTheDefinition) {
 }
 
 TEST(Convolution, AgreesInSixteenBits) {
-  for (const Case& c : cases())
+  for (const ConvolutionCase& c : convolution_cases())
     for (const DType dtype : {DType::bf16, DType::f16}) {
       SCOPED_TRACE(c.name);
       const Graph graph = convolution_graph(c, dtype);
@@ -109,7 +88,7 @@ TEST(Convolution, AgreesInSixteenBits) {
 }
 
 TEST(Convolution, GivesTheSameBitsForOneAndTwoThreads) {
-  for (const Case& c : cases()) {
+  for (const ConvolutionCase& c : convolution_cases()) {
     SCOPED_TRACE(c.name);
     const Graph graph = convolution_graph(c, DType::f32);
     const std::vector<Tensor> inputs = inputs_for(graph);
@@ -118,7 +97,7 @@ TEST(Convolution, GivesTheSameBitsForOneAndTwoThreads) {
 }
 
 TEST(Convolution, TakesActivationsAndResidualsIn) {
-  for (const Case& c : cases()) {
+  for (const ConvolutionCase& c : convolution_cases()) {
     SCOPED_TRACE(c.name);
     Graph graph;
     Builder b(graph);
@@ -144,7 +123,7 @@ TEST(Convolution, TakesActivationsAndResidualsIn) {
 TEST(Convolution, CutsLargeWeightsWhateverTheirBlocks) {
   for (const int64_t channels : {64, 128, 192, 256}) {
     SCOPED_TRACE(channels);
-    const Case c{"large", {2, 32, 6, 6}, {channels, 32, 3, 3}, {.low = {1, 1}, .high = {1, 1}}};
+    const ConvolutionCase c{"large", {2, 32, 6, 6}, {channels, 32, 3, 3}, {.low = {1, 1}, .high = {1, 1}}};
     const Graph graph = convolution_graph(c, DType::f32);
     const std::vector<Tensor> inputs = inputs_for(graph);
     const std::vector<Tensor> found = run(graph, inputs, {.threads = 2});

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ops/composites.h"
+#include "convolution_cases.h"
 #include "ops/interpreter/interpret.h"
 #include "ops/primitives.h"
 #include "run.h"
@@ -29,34 +29,11 @@ Tensor bytes(DType dtype, const Shape& shape, uint64_t seed, double share = 1) {
 
 Value number(Builder& b, float value) { return b.constant(Tensor::scalar(value)); }
 
-struct Case {
-  const char* name;
-  Shape x, w;
-  ops::Conv2d attributes;
-};
-
-const std::vector<Case>& cases() {
-  static const std::vector<Case> all{
-      {"plain", {2, 16, 9, 9}, {32, 16, 3, 3}, {.low = {1, 1}, .high = {1, 1}}},
-      {"stem", {2, 3, 15, 15}, {16, 3, 7, 7}, {.strides = {2, 2}, .low = {3, 3}, .high = {3, 3}}},
-      {"one by one", {3, 24, 5, 7}, {40, 24, 1, 1}, {}},
-      {"strided, padded at the end", {2, 16, 8, 8}, {16, 16, 3, 3}, {.strides = {2, 2}, .high = {1, 1}}},
-      {"depthwise", {2, 32, 8, 8}, {32, 1, 3, 3}, {.low = {1, 1}, .high = {1, 1}, .groups = 32}},
-      {"strided depthwise",
-       {1, 96, 9, 9},
-       {96, 1, 3, 3},
-       {.strides = {2, 2}, .low = {1, 1}, .high = {1, 1}, .groups = 96}},
-      {"groups", {2, 32, 6, 6}, {64, 8, 3, 3}, {.low = {1, 1}, .high = {1, 1}, .groups = 4}},
-      {"dilated", {2, 8, 11, 11}, {12, 8, 3, 3}, {.low = {2, 2}, .high = {2, 2}, .dilations = {2, 2}}},
-      {"odd channels", {5, 7, 6, 6}, {9, 7, 3, 2}, {.strides = {1, 2}, .low = {0, 1}}},
-  };
-  return all;
-}
-
 enum class After { nothing, clip, sum };
 
 // x in integers, weights by channel, a bias in 32 bits -> what follows -> integers
-Graph convolution_graph(const Case& c, DType dtype, int64_t zero, After after, bool quantizes = true) {
+Graph convolution_graph(const ConvolutionCase& c, DType dtype, int64_t zero, After after,
+                        bool quantizes = true) {
   Graph graph;
   Builder b(graph);
   const auto integer = [&](DType type, int64_t value) {
@@ -122,7 +99,7 @@ void expect_launches(const Executable& executable, const std::vector<std::string
 }  // namespace
 
 TEST(Integers, ConvolutionsAgreeWithTheDefinition) {
-  for (const Case& c : cases())
+  for (const ConvolutionCase& c : convolution_cases())
     for (const auto& [dtype, zero] :
          {std::pair{DType::u8, 0}, {DType::u8, 113}, {DType::i8, 0}, {DType::i8, -9}})
       for (const After after : {After::nothing, After::clip, After::sum}) {
@@ -137,7 +114,7 @@ TEST(Integers, ConvolutionsAgreeWithTheDefinition) {
 }
 
 TEST(Integers, AConvolutionIsOneLaunch) {
-  const Case& c = cases()[0];
+  const ConvolutionCase& c = convolution_cases()[0];
   const auto kinds = [&](After after) { return load(convolution_graph(c, DType::u8, 0, after)); };
   // x comes row-major
   expect_launches(*kinds(After::clip), {"conv2d+max+min+quantize"});
@@ -145,7 +122,7 @@ TEST(Integers, AConvolutionIsOneLaunch) {
 }
 
 TEST(Integers, ResultsMayStayReal) {
-  const Graph graph = convolution_graph(cases()[2], DType::u8, 77, After::sum, false);
+  const Graph graph = convolution_graph(convolution_cases()[2], DType::u8, 77, After::sum, false);
   const std::vector<Tensor> inputs = inputs_for(graph);
   expect_close(run(graph, inputs), interpret(graph, inputs), 1e-5);
 }
