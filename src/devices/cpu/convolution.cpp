@@ -85,7 +85,7 @@ dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionS
 }
 
 int64_t best_weight_layout(const Convolution& conv, int threads, bool may_fill) {
-  if (winograd_pays(conv)) return winograd_weight_layout();
+  if (conv.dtype == DType::f32 && winograd_pays(conv)) return winograd_weight_layout();
   const TeamSize team(threads);
   const ConvolutionShapes shapes(conv);
   const auto description = forward_description(shapes, {}, user_scratchpad());

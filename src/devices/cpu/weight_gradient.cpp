@@ -7,6 +7,7 @@
 #include "devices/cpu/convolution_shapes.h"
 #include "devices/cpu/parts.h"
 #include "devices/cpu/post_ops.h"
+#include "devices/cpu/winograd.h"
 #include "ir/op.h"
 
 namespace temper::cpu {
@@ -194,6 +195,7 @@ std::unique_ptr<Kernel> make_batch_parts(const Places& places, const Convolution
 }  // namespace
 
 int64_t best_gradient_layout(const Convolution& conv, int threads) {
+  if (winograd_pays(conv)) return winograd_weight_layout();
   const TeamSize team(threads);
   const Description description = describe_gradient(ConvolutionShapes(conv), any_gradient(conv, DType::f32));
   if (!description) return kRowMajor;

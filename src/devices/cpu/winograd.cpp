@@ -10,6 +10,9 @@ namespace temper::cpu {
 
 namespace {
 
+// The sums over tiles are as large as all the weights and go through memory once a block.
+constexpr int64_t kTilesOfGradient = 256;
+
 std::optional<std::vector<WinogradFollow>> follows_of(const KernelRequest& request, const Fusion& fusion) {
   std::vector<WinogradFollow> follows;
   for (const PostOp& post : fusion.posts) {
@@ -34,7 +37,7 @@ std::unique_ptr<Kernel> make_forward(const KernelRequest& request, const Convolu
   auto follows = follows_of(request, fusion);
   if (!follows || (fusion.bias && request.graph.type(fusion.bias).dtype != DType::f32)) return nullptr;
   const Slots slots(request);
-  return make_winograd_convolution(Tiling(conv.x, conv.y, conv.low[0], conv.low[1]), false,
+  return make_winograd_convolution(Tiling(conv.x, conv.y, conv.low[0], conv.low[1]), conv.dtype, false,
                                    {.x = position(request.inputs, node.inputs[0]),
                                     .w = weights,
                                     .y = slots.output,
@@ -51,19 +54,22 @@ int64_t winograd_weight_layout() {
 }
 
 bool winograd_pays(const Convolution& conv) {
-  const bool fits = conv.dtype == DType::f32 && conv.gradient == DType::f32 && conv.x.rank() == 4 &&
-                    conv.groups == 1 && conv.w.size(2) == 3 && conv.w.size(3) == 3 &&
-                    conv.strides == Ints{1, 1} && conv.dilations == Ints{1, 1} && conv.w.size(0) % 16 == 0 &&
-                    conv.w.size(1) % 16 == 0 && std::max(conv.low[0], conv.low[1]) <= 2;
+  const bool narrow = conv.dtype == DType::bf16 && kHasBf16;
+  const bool fits = (conv.dtype == DType::f32 || narrow) && conv.x.rank() == 4 && conv.groups == 1 &&
+                    conv.w.size(2) == 3 && conv.w.size(3) == 3 && conv.strides == Ints{1, 1} &&
+                    conv.dilations == Ints{1, 1} && conv.w.size(0) % 16 == 0 && conv.w.size(1) % 16 == 0 &&
+                    std::max(conv.low[0], conv.low[1]) <= 2;
   if (!fits) return false;
   const auto out = static_cast<double>(conv.w.size(0)), in = static_cast<double>(conv.w.size(1));
   const auto places = static_cast<double>(conv.x.size(0) * conv.y.size(2) * conv.y.size(3));
   const auto tiles = static_cast<double>(conv.x.size(0) * divided_up(conv.y.size(2), kWinogradTile) *
                                          divided_up(conv.y.size(3), kWinogradTile));
-  // In operations of a product at full speed: a number that goes through a cache costs about 32 of them.
-  const double direct = 2 * kWinogradTaps * places * in * out;
-  const double products = 1.2 * 2 * kWinogradPlanes * tiles * in * out;
-  const double transforms = 2 * 32 * kWinogradPlanes * (tiles * (in + out) + in * out);
+  // In operations of a product in f32 at full speed: a number that goes through a cache costs about 32 of
+  // them.
+  const double each = narrow ? 0.5 : 1;
+  const double direct = 2 * kWinogradTaps * places * in * out * each;
+  const double products = 1.2 * 2 * kWinogradPlanes * tiles * in * out * each;
+  const double transforms = 2 * 32 * kWinogradPlanes * (tiles * (in + out) + in * out) * (narrow ? 0.8 : 1);
   return products + transforms < 0.85 * direct;
 }
 
@@ -73,8 +79,9 @@ std::unique_ptr<Kernel> make_winograd(const KernelRequest& request, const Convol
   const std::string_view name = node.op->name;
   const Slots slots(request);
   if (name == "conv_weight_grad") {
-    if (request.output_layouts[0] != winograd_weight_layout()) return nullptr;
-    return make_winograd_weight_gradient(Tiling(conv.x, conv.y, conv.low[0], conv.low[1]),
+    if (request.output_layouts[0] != winograd_weight_layout() || conv.gradient != DType::f32) return nullptr;
+    return make_winograd_weight_gradient(Tiling(conv.x, conv.y, conv.low[0], conv.low[1], kTilesOfGradient),
+                                         conv.dtype,
                                          {.x = position(request.inputs, node.inputs[0]),
                                           .dy = position(request.inputs, node.inputs[1]),
                                           .dw = slots.output,
@@ -82,11 +89,11 @@ std::unique_ptr<Kernel> make_winograd(const KernelRequest& request, const Convol
   }
   const Value source = weights_of(request.graph, node);
   const int weights = position(request.inputs, source);
-  if (request.graph.type(source).dtype != DType::f32 ||
+  if (request.graph.type(source).dtype != DType::f32 || node.outputs[0].dtype != conv.dtype ||
       request.input_layouts[static_cast<size_t>(weights)] != winograd_weight_layout())
     return nullptr;
   if (name != "conv_input_grad") return make_forward(request, conv, weights);
-  return make_winograd_convolution(Tiling(conv.y, conv.x, 2 - conv.low[0], 2 - conv.low[1]), true,
+  return make_winograd_convolution(Tiling(conv.y, conv.x, 2 - conv.low[0], 2 - conv.low[1]), conv.dtype, true,
                                    {.x = position(request.inputs, node.inputs[0]),
                                     .w = weights,
                                     .y = slots.output,

@@ -7,23 +7,26 @@ namespace temper::cpu {
 
 namespace {
 
-class WinogradConvolution : public WinogradKernel {
+template <class Number>
+class WinogradConvolution : public WinogradKernel<Number> {
  public:
   WinogradConvolution(const Tiling& tiling, bool transposed, const WinogradSlots& slots,
                       std::vector<WinogradFollow> follows, int threads)
-      : WinogradKernel(tiling),
+      : WinogradKernel<Number>(tiling),
         transposed_(transposed),
         slots_(slots),
         follows_(std::move(follows)),
-        panels_(tiling.in.channels, tiling.out.channels) {
+        depth_(tiling.in.channels / kPair),
+        panels_(depth_, tiling.out.channels),
+        patch_plane_(plane_step(tiling.block * depth_)) {
     weights_ = take(panels_.elements());
     patches_ = take(kWinogradPlanes * patch_plane_);
     sums_ = take(kWinogradPlanes * sum_plane_);
-    if (transposed_) rows_ = take(threads * row_elements());
+    if (transposed_) rows_ = take(threads * row_words());
   }
 
   void run(void* const* buffers, KernelState*) const override {
-    const auto* x = static_cast<const float*>(buffers[slots_.x]);
+    const auto* x = static_cast<const Number*>(buffers[slots_.x]);
     const auto* w = static_cast<const float*>(buffers[slots_.w]);
     float* weights = part(buffers, slots_.scratch, weights_);
     float* patches = part(buffers, slots_.scratch, patches_);
@@ -42,16 +45,30 @@ class WinogradConvolution : public WinogradKernel {
   }
 
  private:
+  using Base = WinogradKernel<Number>;
+  using Base::kPair, Base::tiling_, Base::take, Base::part, Base::transforms, Base::put_patch;
   static constexpr int64_t kRows = 16;  // of weights that are transposed at a time
-  int64_t row_elements() const { return kWinogradPlanes * kRows * panels_.width; }
+  int64_t row_words() const { return kWinogradPlanes * kRows * panels_.width; }
+
+  // [planes][count][depth]
+  void transform_patches(const Number* x, int64_t first, int64_t count, float* patches) const {
+    const int64_t channels = tiling_.in.channels;
+    parallel_tasks(count, count * channels * kWinogradPlanes, [&](int64_t i) {
+      std::array<const Number*, kWinogradPlanes> places;
+      put_patch(x, first + i, places.data());
+      transforms().patch(places.data(), channels, {patches + i * depth_, patch_plane_, depth_, 0});
+    });
+  }
 
   // w: [taps][in][out] of this product.
   void transform_weights(const float* w, float* weights) const {
     const int64_t in = tiling_.in.channels, out = tiling_.out.channels;
-    parallel_tasks(in, in * out * kWinogradPlanes, [&](int64_t c) {
-      std::array<const float*, kWinogradTaps> taps;
-      for (int64_t t = 0; t < kWinogradTaps; ++t) taps[static_cast<size_t>(t)] = w + (t * in + c) * out;
-      winograd_transforms().weights(taps.data(), out, panels_.row(weights, c));
+    parallel_tasks(depth_, in * out * kWinogradPlanes, [&](int64_t row) {
+      std::array<const float*, kWinogradTaps * kPair> taps;
+      for (int64_t half = 0; half < kPair; ++half)
+        for (int64_t t = 0; t < kWinogradTaps; ++t)
+          taps[static_cast<size_t>(half * kWinogradTaps + t)] = w + (t * in + row * kPair + half) * out;
+      transforms().weight_rows(taps.data(), out, panels_.row(weights, row));
     });
   }
 
@@ -60,14 +77,14 @@ class WinogradConvolution : public WinogradKernel {
     const int64_t in = tiling_.in.channels, out = tiling_.out.channels, width = panels_.width;
     const auto some_rows = [&](int64_t task, float* rows) {
       const int64_t column = task * kRows;
-      float* to = weights + column / width * in * width + column % width;
-      for (int64_t k = 0; k < in; k += width) {
-        const int64_t some = std::min(width, in - k);
+      float* to = weights + column / width * depth_ * width + column % width;
+      for (int64_t k = 0; k < depth_; k += width) {
+        const int64_t some = std::min(width, depth_ - k);
         for (int64_t r = 0; r < kRows; ++r) {
           std::array<const float*, kWinogradTaps> taps;
           for (int64_t t = 0; t < kWinogradTaps; ++t)
-            taps[static_cast<size_t>(kWinogradTaps - 1 - t)] = w + (t * out + column + r) * in + k;
-          winograd_transforms().weights(taps.data(), some, {rows + r * width, kRows * width, width, 0});
+            taps[static_cast<size_t>(kWinogradTaps - 1 - t)] = w + (t * out + column + r) * in + k * kPair;
+          transforms().weights(taps.data(), some * kPair, {rows + r * width, kRows * width, width, 0});
         }
         for (int64_t p = 0; p < kWinogradPlanes; ++p)
           transpose_tile(reinterpret_cast<const uint32_t*>(rows + p * kRows * width), width,
@@ -77,41 +94,43 @@ class WinogradConvolution : public WinogradKernel {
     parallel_by_member(out / kRows, in * out * kWinogradPlanes,
                        [&](int64_t begin, int64_t end, int64_t member) {
                          for (int64_t task = begin; task < end; ++task)
-                           some_rows(task, all_rows + member * row_elements());
+                           some_rows(task, all_rows + member * row_words());
                        });
   }
 
   void multiply_planes(const float* patches, const float* weights, int64_t count, float* sums) const {
-    const int64_t in = tiling_.in.channels, out = tiling_.out.channels;
-    parallel_tasks(kWinogradPlanes * panels_.count, kWinogradPlanes * count * in * out, [&](int64_t task) {
+    const int64_t out = tiling_.out.channels, work = kWinogradPlanes * count * depth_ * out;
+    parallel_tasks(kWinogradPlanes * panels_.count, work, [&](int64_t task) {
       const int64_t p = task / panels_.count, j = task % panels_.count;
       multiply({.a = patches + p * patch_plane_,
-                .a_row = in,
+                .a_row = depth_,
                 .a_depth = 1,
-                .b = weights + p * panels_.plane + j * in * panels_.width,
+                .b = weights + p * panels_.plane + j * depth_ * panels_.width,
                 .c = sums + p * sum_plane_ + j * panels_.width,
                 .c_row = out,
                 .rows = count,
                 .columns = panels_.columns_of(j),
-                .depth = in});
+                .depth = depth_,
+                .pairs = kPair == 2});
     });
   }
 
   void write_results(const float* sums, int64_t first, int64_t count, void* const* buffers) const {
     const Picture& out = tiling_.out;
-    std::array<WinogradPost, kMostFollows> posts;
+    std::array<WinogradPost<Number>, kMostFollows> posts;
     for (size_t i = 0; i < follows_.size(); ++i) {
       const auto& [operand, low, high] = follows_[i];
-      posts[i] = {operand < 0 ? nullptr : static_cast<const float*>(buffers[operand]), low, high};
+      posts[i] = {operand < 0 ? nullptr : static_cast<const Number*>(buffers[operand]), low, high};
     }
-    WinogradResult result{.y = static_cast<float*>(buffers[slots_.y]),
-                          .offsets = {},
-                          .bias = slots_.bias < 0 ? nullptr : static_cast<const float*>(buffers[slots_.bias]),
-                          .posts = posts.data(),
-                          .post_count = static_cast<int64_t>(follows_.size())};
+    const WinogradResult<Number> result{
+        .y = static_cast<Number*>(buffers[slots_.y]),
+        .offsets = {},
+        .bias = slots_.bias < 0 ? nullptr : static_cast<const float*>(buffers[slots_.bias]),
+        .posts = posts.data(),
+        .post_count = static_cast<int64_t>(follows_.size())};
     parallel_tasks(count, count * out.channels * kWinogradPlanes, [&, result](int64_t i) {
       const Tiling::At at = tiling_.at(first + i);
-      WinogradResult here = result;
+      WinogradResult<Number> here = result;
       for (int64_t place = 0; place < kWinogradTile * kWinogradTile; ++place) {
         const int64_t row = at.row + place / kWinogradTile, column = at.column + place % kWinogradTile;
         here.offsets[static_cast<size_t>(place)] =
@@ -119,24 +138,29 @@ class WinogradConvolution : public WinogradKernel {
                 ? at.picture * out.elements() + (row * out.columns + column) * out.channels
                 : -1;
       }
-      winograd_transforms().result(sums + i * out.channels, sum_plane_, out.channels, here);
+      transforms().result(sums + i * out.channels, sum_plane_, out.channels, here);
     });
   }
 
   bool transposed_;
   WinogradSlots slots_;
   std::vector<WinogradFollow> follows_;
+  const int64_t depth_;  // in words
   Panels panels_;
+  const int64_t patch_plane_;
   const int64_t sum_plane_ = plane_step(tiling_.block * tiling_.out.channels);
   int64_t weights_ = 0, patches_ = 0, sums_ = 0, rows_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_winograd_convolution(const Tiling& tiling, bool transposed,
+std::unique_ptr<Kernel> make_winograd_convolution(const Tiling& tiling, DType dtype, bool transposed,
                                                   const WinogradSlots& slots,
                                                   std::vector<WinogradFollow> follows, int threads) {
-  return std::make_unique<WinogradConvolution>(tiling, transposed, slots, std::move(follows), threads);
+  return with_width(dtype, [&]<class Number>(Number) -> std::unique_ptr<Kernel> {
+    return std::make_unique<WinogradConvolution<Number>>(tiling, transposed, slots, std::move(follows),
+                                                         threads);
+  });
 }
 
 }  // namespace temper::cpu

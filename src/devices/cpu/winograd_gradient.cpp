@@ -6,18 +6,22 @@ namespace temper::cpu {
 
 namespace {
 
-class WinogradWeightGradient : public WinogradKernel {
+template <class Number>
+class WinogradWeightGradient : public WinogradKernel<Number> {
  public:
   WinogradWeightGradient(const Tiling& tiling, const WinogradGradientSlots& slots)
-      : WinogradKernel(tiling), slots_(slots), panels_(tiling.block, tiling.out.channels) {
+      : WinogradKernel<Number>(tiling),
+        slots_(slots),
+        panels_(divided_up(tiling.block, kPair), tiling.out.channels),
+        patch_plane_(plane_step(panels_.depth * tiling.in.channels)) {
     patches_ = take(kWinogradPlanes * patch_plane_);
     spread_ = take(panels_.elements());
     sums_ = take(kWinogradPlanes * sum_plane_);
   }
 
   void run(void* const* buffers, KernelState*) const override {
-    const auto* x = static_cast<const float*>(buffers[slots_.x]);
-    const auto* dy = static_cast<const float*>(buffers[slots_.dy]);
+    const auto* x = static_cast<const Number*>(buffers[slots_.x]);
+    const auto* dy = static_cast<const Number*>(buffers[slots_.dy]);
     float* patches = part(buffers, slots_.scratch, patches_);
     float* spread = part(buffers, slots_.scratch, spread_);
     float* sums = part(buffers, slots_.scratch, sums_);
@@ -31,12 +35,31 @@ class WinogradWeightGradient : public WinogradKernel {
   }
 
  private:
-  void transform_gradients(const float* dy, int64_t first, int64_t count, float* spread) const {
+  using Base = WinogradKernel<Number>;
+  using Base::kPair, Base::tiling_, Base::zeros_, Base::take, Base::part, Base::transforms, Base::put_patch;
+
+  // [planes][words of tiles][channels]
+  void transform_patches(const Number* x, int64_t first, int64_t count, float* patches) const {
+    const int64_t channels = tiling_.in.channels;
+    parallel_tasks(divided_up(count, kPair), count * channels * kWinogradPlanes, [&](int64_t word) {
+      std::array<const Number*, kWinogradPlanes * kPair> places;
+      places.fill(zeros_.data());
+      for (int64_t i = word * kPair; i < std::min(count, (word + 1) * kPair); ++i)
+        put_patch(x, first + i, places.data() + i % kPair * kWinogradPlanes);
+      transforms().patches(places.data(), channels, {patches + word * channels, patch_plane_, channels, 0});
+    });
+  }
+
+  void transform_gradients(const Number* dy, int64_t first, int64_t count, float* spread) const {
+    constexpr int64_t kPlaces = kWinogradTile * kWinogradTile;
     const Picture& out = tiling_.out;
-    parallel_tasks(count, count * out.channels * kWinogradPlanes, [&](int64_t i) {
-      const Tiling::At at = tiling_.at(first + i);
-      const auto places = square<kWinogradTile>(dy, out, at.picture, at.row, at.column, zeros_.data());
-      winograd_transforms().spread(places.data(), out.channels, panels_.row(spread, i));
+    parallel_tasks(divided_up(count, kPair), count * out.channels * kWinogradPlanes, [&](int64_t word) {
+      std::array<const Number*, kPlaces * kPair> places;
+      places.fill(zeros_.data());
+      for (int64_t i = word * kPair; i < std::min(count, (word + 1) * kPair); ++i)
+        put_square<kWinogradTile>(dy, out, tiling_.at(first + i), zeros_.data(),
+                                  places.data() + i % kPair * kPlaces);
+      transforms().spread(places.data(), out.channels, panels_.row(spread, word));
     });
   }
 
@@ -52,8 +75,9 @@ class WinogradWeightGradient : public WinogradKernel {
                 .c_row = out,
                 .rows = in,
                 .columns = panels_.columns_of(j),
-                .depth = count,
-                .adds = adds});
+                .depth = divided_up(count, kPair),
+                .adds = adds,
+                .pairs = kPair == 2});
     });
   }
 
@@ -62,21 +86,24 @@ class WinogradWeightGradient : public WinogradKernel {
     parallel_tasks(in, in * out * kWinogradPlanes, [&](int64_t c) {
       std::array<float*, kWinogradTaps> taps;
       for (int64_t t = 0; t < kWinogradTaps; ++t) taps[static_cast<size_t>(t)] = dw + (t * in + c) * out;
-      winograd_transforms().gradient(sums + c * out, sum_plane_, out, taps.data());
+      transforms().gradient(sums + c * out, sum_plane_, out, taps.data());
     });
   }
 
   WinogradGradientSlots slots_;
   Panels panels_;
+  const int64_t patch_plane_;
   const int64_t sum_plane_ = plane_step(tiling_.in.channels * tiling_.out.channels);
   int64_t patches_ = 0, spread_ = 0, sums_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_winograd_weight_gradient(const Tiling& tiling,
+std::unique_ptr<Kernel> make_winograd_weight_gradient(const Tiling& tiling, DType dtype,
                                                       const WinogradGradientSlots& slots) {
-  return std::make_unique<WinogradWeightGradient>(tiling, slots);
+  return with_width(dtype, [&]<class Number>(Number) -> std::unique_ptr<Kernel> {
+    return std::make_unique<WinogradWeightGradient<Number>>(tiling, slots);
+  });
 }
 
 }  // namespace temper::cpu

@@ -24,7 +24,7 @@ struct Picture {
 
 // Tiles of the result of a convolution with stride 1, in blocks whose transforms stay in a cache.
 struct Tiling {
-  Tiling(const Shape& x, const Shape& y, int64_t low_row, int64_t low_column);
+  Tiling(const Shape& x, const Shape& y, int64_t low_row, int64_t low_column, int64_t least = 48);
 
   struct At {
     int64_t picture, row, column;  // of the tile's first result
@@ -39,24 +39,19 @@ struct Tiling {
 };
 
 // The addresses of a square of a picture; `outside` for places beyond its edges.
-template <int64_t Size>
-std::array<const float*, static_cast<size_t>(Size* Size)> square(const float* pictures,
-                                                                 const Picture& picture, int64_t number,
-                                                                 int64_t row, int64_t column,
-                                                                 const float* outside) {
-  std::array<const float*, static_cast<size_t>(Size * Size)> places;
-  const float* first = pictures + number * picture.elements();
+template <int64_t Size, class Number>
+void put_square(const Number* pictures, const Picture& picture, const Tiling::At& at, const Number* outside,
+                const Number** places) {
+  const Number* first = pictures + at.picture * picture.elements();
   for (int64_t i = 0; i < Size; ++i)
     for (int64_t j = 0; j < Size; ++j) {
-      const int64_t r = row + i, c = column + j;
+      const int64_t r = at.row + i, c = at.column + j;
       const bool inside = r >= 0 && r < picture.rows && c >= 0 && c < picture.columns;
-      places[static_cast<size_t>(i * Size + j)] =
-          inside ? first + (r * picture.columns + c) * picture.channels : outside;
+      places[i * Size + j] = inside ? first + (r * picture.columns + c) * picture.channels : outside;
     }
-  return places;
 }
 
-// [panels][depth][panel] for each plane.
+// [panels][depth][panel] for each plane, in words.
 struct Panels {
   Panels(int64_t depth, int64_t columns)
       : depth(depth),
@@ -71,25 +66,35 @@ struct Panels {
   }
 };
 
+// Number: of activations and of what is multiplied, float or Bf16.
+template <class Number>
 class WinogradKernel : public Kernel {
  public:
   int64_t scratch_bytes() const override { return plan_.bytes(); }
   std::string_view method() const override { return "winograd"; }
 
  protected:
-  explicit WinogradKernel(const Tiling& tiling);
+  static constexpr int64_t kPair = 4 / sizeof(Number);  // numbers in a word
 
-  int64_t take(int64_t elements) { return plan_.take(elements * 4); }  // floats of scratch; their place
+  explicit WinogradKernel(const Tiling& tiling)
+      : tiling_(tiling), zeros_(static_cast<size_t>(std::max(tiling.in.channels, tiling.out.channels))) {}
+
+  static const WinogradTransforms<Number>& transforms() { return winograd_transforms(Number()); }
+
+  int64_t take(int64_t words) { return plan_.take(words * 4); }  // of scratch; their place
   static float* part(void* const* buffers, int scratch, int64_t place) {
     return reinterpret_cast<float*>(static_cast<std::byte*>(buffers[scratch]) + place);
   }
 
-  // The transformed patches of the tiles from `first` on: [planes][count][channels].
-  void transform_patches(const float* x, int64_t first, int64_t count, float* patches) const;
+  // The input of a tile's results.
+  void put_patch(const Number* x, int64_t tile, const Number** places) const {
+    Tiling::At at = tiling_.at(tile);
+    at.row -= tiling_.low_row, at.column -= tiling_.low_column;
+    put_square<kWinogradPatch>(x, tiling_.in, at, zeros_.data(), places);
+  }
 
   const Tiling tiling_;
-  const std::vector<float> zeros_;
-  const int64_t patch_plane_;
+  const std::vector<Number> zeros_;
 
  private:
   ScratchPlan plan_;
@@ -105,14 +110,14 @@ struct WinogradFollow {
   float low, high;
 };
 inline constexpr size_t kMostFollows = 8;
-std::unique_ptr<Kernel> make_winograd_convolution(const Tiling& tiling, bool transposed,
+std::unique_ptr<Kernel> make_winograd_convolution(const Tiling& tiling, DType dtype, bool transposed,
                                                   const WinogradSlots& slots,
                                                   std::vector<WinogradFollow> follows, int threads);
 
 struct WinogradGradientSlots {
   int x, dy, dw, scratch;
 };
-std::unique_ptr<Kernel> make_winograd_weight_gradient(const Tiling& tiling,
+std::unique_ptr<Kernel> make_winograd_weight_gradient(const Tiling& tiling, DType dtype,
                                                       const WinogradGradientSlots& slots);
 
 }  // namespace temper::cpu

@@ -8,6 +8,8 @@ struct Bf16 {
   uint16_t bits;
 };
 
+extern const bool kHasBf16;  // whether this processor rounds to bf16 and multiplies it
+
 inline float number(const float* p) { return *p; }
 inline float number(const Bf16* p) { return bf16_to_f32(p->bits); }
 inline void put(float value, float* p) { *p = value; }

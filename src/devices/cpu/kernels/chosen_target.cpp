@@ -2,6 +2,8 @@
 // loads it measures the clock first, for 3 ms.
 #include <hwy/targets.h>
 
+#include "devices/cpu/kernels/bf16.h"
+
 namespace hwy {
 
 int64_t SupportedTargets() {
@@ -27,3 +29,12 @@ ChosenTarget& GetChosenTarget() {
 }
 
 }  // namespace hwy
+
+namespace temper::cpu {
+
+const bool kHasBf16 = [] {
+  __builtin_cpu_init();
+  return (hwy::SupportedTargets() & HWY_AVX3) != 0 && __builtin_cpu_supports("avx512bf16") != 0;
+}();
+
+}  // namespace temper::cpu

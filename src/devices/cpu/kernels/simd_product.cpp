@@ -22,7 +22,20 @@ constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
 constexpr int kPanel = kManyRegisters ? 64 : 16;
 constexpr int kRows = kLanes >= 8 ? 6 : 3;
 
-template <int R, int N>
+struct Numbers {
+  HWY_INLINE V operator()(V x, V y, V sum) const { return hn::MulAdd(x, y, sum); }
+};
+
+struct Pairs {
+  HWY_INLINE V operator()(V x, V y, V sum) const {
+#if HWY_TARGET == HWY_AVX3
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(x.raw), "v"(y.raw));
+#endif
+    return sum;
+  }
+};
+
+template <class Add, int R, int N>
 HWY_INLINE void tile(const PanelProduct& p, const float* a, float* c) {
   const D d;
   V sums[R][N];
@@ -35,28 +48,35 @@ HWY_INLINE void tile(const PanelProduct& p, const float* a, float* c) {
     for (int j = 0; j < N; ++j) columns[j] = hn::LoadU(d, b + j * kLanes);
     for (int i = 0; i < R; ++i) {
       const V x = hn::Set(d, a[i * p.a_row]);
-      for (int j = 0; j < N; ++j) sums[i][j] = hn::MulAdd(x, columns[j], sums[i][j]);
+      for (int j = 0; j < N; ++j) sums[i][j] = Add()(x, columns[j], sums[i][j]);
     }
   }
   for (int i = 0; i < R; ++i)
     for (int j = 0; j < N; ++j) hn::StoreU(sums[i][j], d, c + i * p.c_row + j * kLanes);
 }
 
-template <int N>
+template <class Add, int N>
 void strips(const PanelProduct& p) {
   int64_t row = 0;
-  for (; row + kRows <= p.rows; row += kRows) tile<kRows, N>(p, p.a + row * p.a_row, p.c + row * p.c_row);
-  for (; row < p.rows; ++row) tile<1, N>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+  for (; row + kRows <= p.rows; row += kRows)
+    tile<Add, kRows, N>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+  for (; row < p.rows; ++row) tile<Add, 1, N>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+}
+
+template <class Add>
+void all_strips(const PanelProduct& p) {
+  constexpr int kUnit = 16 / kLanes;  // vectors that 16 columns take
+  if (p.columns == 16) return strips<Add, kUnit>(p);
+  if constexpr (kPanel > 16) {
+    if (p.columns == 32) return strips<Add, 2 * kUnit>(p);
+    if (p.columns == 48) return strips<Add, 3 * kUnit>(p);
+    strips<Add, 4 * kUnit>(p);
+  }
 }
 
 void run(const PanelProduct& p) {
-  constexpr int kUnit = 16 / kLanes;  // vectors that 16 columns take
-  if (p.columns == 16) return strips<kUnit>(p);
-  if constexpr (kPanel > 16) {
-    if (p.columns == 32) return strips<2 * kUnit>(p);
-    if (p.columns == 48) return strips<3 * kUnit>(p);
-    strips<4 * kUnit>(p);
-  }
+  if (HWY_TARGET == HWY_AVX3 && p.pairs) return all_strips<Pairs>(p);
+  all_strips<Numbers>(p);
 }
 
 int64_t panel() { return kPanel; }

@@ -1,4 +1,6 @@
 // The transforms of F(4x4, 3x3), for each instruction set.
+#include <type_traits>
+
 #include "devices/cpu/kernels/targets.h"
 #include "devices/cpu/kernels/winograd.h"
 
@@ -7,6 +9,7 @@
 #define HWY_TARGET_INCLUDE "devices/cpu/kernels/simd_winograd.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "devices/cpu/kernels/simd_bf16.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -105,17 +108,45 @@ HWY_INLINE void both_axes(V* tile) {
   for (int row = 0; row < Axis::kOut; ++row) Axis()(tile + row * kRow, tile + row * kRow, 1);
 }
 
-template <class Axis>
-void from_places(const float* const* places, int64_t channels, const WinogradPlace& to) {
-  const D d;
+// A square of places, transformed.
+template <class Axis, class Source>
+HWY_INLINE void transformed(const Source* const* places, int64_t c, V* tile) {
+  for (int i = 0; i < Axis::kIn; ++i)
+    for (int j = 0; j < Axis::kIn; ++j)
+      tile[i * kWinogradPatch + j] = load(D(), places[i * Axis::kIn + j] + c);
+  both_axes<Axis>(tile);
+}
+
+template <class Axis, class Number, class Source>
+void from_places(const Source* const* places, int64_t channels, const WinogradPlace& to) {
   for (int64_t c = 0; c < channels; c += kLanes) {
     V tile[kWinogradPlanes];
-    for (int i = 0; i < Axis::kIn; ++i)
-      for (int j = 0; j < Axis::kIn; ++j)
-        tile[i * kWinogradPatch + j] = hn::LoadU(d, places[i * Axis::kIn + j] + c);
-    both_axes<Axis>(tile);
+    transformed<Axis>(places, c, tile);
+    if constexpr (std::is_same_v<Number, float>) {
+      float* out = to.start + c / to.panel * to.panel_step + c % to.panel;
+      for (int p = 0; p < kWinogradPlanes; ++p) hn::StoreU(tile[p], D(), out + p * to.plane);
+    } else {
+      float* out = to.start + c / 2 / to.panel * to.panel_step + c / 2 % to.panel;
+      for (int p = 0; p < kWinogradPlanes; ++p)
+        store(D(), tile[p], reinterpret_cast<Bf16*>(out + p * to.plane));
+    }
+  }
+}
+
+// Two squares, whose numbers pair.
+template <class Axis, class Source>
+void from_two(const Source* const* places, int64_t channels, const WinogradPlace& to) {
+  const hn::Rebind<uint32_t, D> words;
+  for (int64_t c = 0; c < channels; c += kLanes) {
+    V first[kWinogradPlanes], second[kWinogradPlanes];
+    transformed<Axis>(places, c, first);
+    transformed<Axis>(places + Axis::kIn * Axis::kIn, c, second);
     float* out = to.start + c / to.panel * to.panel_step + c % to.panel;
-    for (int p = 0; p < kWinogradPlanes; ++p) hn::StoreU(tile[p], d, out + p * to.plane);
+    for (int p = 0; p < kWinogradPlanes; ++p) {
+      const auto low = hn::PromoteTo(words, narrowed(D(), first[p])),
+                 high = hn::PromoteTo(words, narrowed(D(), second[p]));
+      hn::StoreU(hn::BitCast(D(), hn::Or(low, hn::ShiftLeft<16>(high))), D(), out + p * to.plane);
+    }
   }
 }
 
@@ -125,18 +156,20 @@ HWY_INLINE void from_planes(const float* from, int64_t plane, V* tile) {
   both_axes<Axis>(tile);
 }
 
-HWY_INLINE V finished(V y, int64_t c, int64_t offset, const WinogradResult& to) {
+template <class Number>
+HWY_INLINE V finished(V y, int64_t c, int64_t offset, const WinogradResult<Number>& to) {
   const D d;
   if (to.bias) y = hn::Add(y, hn::LoadU(d, to.bias + c));
   for (int64_t i = 0; i < to.post_count; ++i) {
-    const WinogradPost& post = to.posts[i];
-    y = post.operand ? hn::Add(y, hn::LoadU(d, post.operand + offset + c))
+    const WinogradPost<Number>& post = to.posts[i];
+    y = post.operand ? hn::Add(y, load(d, post.operand + offset + c))
                      : hn::Min(hn::Set(d, post.high), hn::Max(hn::Set(d, post.low), y));  // NaN stays
   }
   return y;
 }
 
-void to_result(const float* from, int64_t plane, int64_t channels, const WinogradResult& to) {
+template <class Number>
+void to_result(const float* from, int64_t plane, int64_t channels, const WinogradResult<Number>& to) {
   for (int64_t c = 0; c < channels; c += kLanes) {
     V tile[kWinogradPlanes];
     from_planes<Result>(from + c, plane, tile);
@@ -144,7 +177,7 @@ void to_result(const float* from, int64_t plane, int64_t channels, const Winogra
       for (int64_t j = 0; j < kWinogradTile; ++j) {
         const int64_t offset = to.offsets[static_cast<size_t>(i * kWinogradTile + j)];
         if (offset < 0) continue;
-        hn::StoreU(finished(tile[i * kWinogradPatch + j], c, offset, to), D(), to.y + offset + c);
+        store(D(), finished(tile[i * kWinogradPatch + j], c, offset, to), to.y + offset + c);
       }
   }
 }
@@ -158,9 +191,25 @@ void to_gradient(const float* from, int64_t plane, int64_t channels, float* cons
   }
 }
 
-const WinogradTransforms& transforms() {
-  static constexpr WinogradTransforms kAll{from_places<Patch>, from_places<Weights>, to_result,
-                                           from_places<Spread>, to_gradient};
+const WinogradTransforms<float>& of_numbers() {
+  static constexpr WinogradTransforms<float> kAll{from_places<Patch, float>,
+                                                  from_places<Patch, float>,
+                                                  from_places<Weights, float>,
+                                                  from_places<Weights, float>,
+                                                  to_result<float>,
+                                                  from_places<Spread, float>,
+                                                  to_gradient};
+  return kAll;
+}
+
+const WinogradTransforms<Bf16>& of_pairs() {
+  static constexpr WinogradTransforms<Bf16> kAll{from_places<Patch, Bf16>,
+                                                 from_two<Patch>,
+                                                 from_places<Weights, Bf16>,
+                                                 from_two<Weights>,
+                                                 to_result<Bf16>,
+                                                 from_two<Spread>,
+                                                 to_gradient};
   return kAll;
 }
 
@@ -170,7 +219,9 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace temper::cpu {
-HWY_EXPORT(transforms);
-const WinogradTransforms& winograd_transforms() { return HWY_DYNAMIC_DISPATCH(transforms)(); }
+HWY_EXPORT(of_numbers);
+HWY_EXPORT(of_pairs);
+const WinogradTransforms<float>& winograd_transforms(float) { return HWY_DYNAMIC_DISPATCH(of_numbers)(); }
+const WinogradTransforms<Bf16>& winograd_transforms(Bf16) { return HWY_DYNAMIC_DISPATCH(of_pairs)(); }
 }  // namespace temper::cpu
 #endif
