@@ -38,8 +38,10 @@ JOBS = {
 JOBS |= {f"{name}_bf16": replace(job, options=f"{job.options} --precision bf16 --frozen-precision bf16 --max-drop 2")
          for name, job in JOBS.items()}
 
-# A frozen part in int8 costs its head a point at most, or the run refuses.
-JOBS["clothing_int8"] = replace(JOBS["clothing"], options=f"{JOBS['clothing'].options} --frozen-precision int8 --max-drop 1")
+# A frozen part in int8 costs its head a point of validation at most, or the run refuses; and a point in tests, where
+# these eight seeds have a mean of 0.792 in f32.
+JOBS["clothing_int8"] = replace(JOBS["clothing"], options=f"{JOBS['clothing'].options} --frozen-precision int8 --max-drop 1",
+                                seeds=8, median=0, mean=0.782)
 
 
 def unpacked(name: str) -> str:

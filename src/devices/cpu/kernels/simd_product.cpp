@@ -55,12 +55,21 @@ HWY_INLINE void tile(const PanelProduct& p, const float* a, float* c) {
     for (int j = 0; j < N; ++j) hn::StoreU(sums[i][j], d, c + i * p.c_row + j * kLanes);
 }
 
+// The rows that are left, fewer than R + 1.
+template <class Add, int R, int N>
+void rest(const PanelProduct& p, int64_t row) {
+  if constexpr (R > 0) {
+    if (p.rows - row < R) return rest<Add, R - 1, N>(p, row);
+    tile<Add, R, N>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+  }
+}
+
 template <class Add, int N>
 void strips(const PanelProduct& p) {
   int64_t row = 0;
   for (; row + kRows <= p.rows; row += kRows)
     tile<Add, kRows, N>(p, p.a + row * p.a_row, p.c + row * p.c_row);
-  for (; row < p.rows; ++row) tile<Add, 1, N>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+  rest<Add, kRows - 1, N>(p, row);
 }
 
 template <class Add>
