@@ -146,73 +146,106 @@ TEST(Block, AGroupIsItsInstructions) {
   using Floats = std::vector<float>;
   const auto all_of = [](float number) { return Floats(67, number); };
   const Floats s = all_of(0.9f), t = all_of(0.1f), s2 = all_of(0.99f), t2 = all_of(0.01f),
-               root = all_of(1.3f), epsilon = all_of(1e-8f), rate = all_of(1e-3f), kept = all_of(0.999f);
-  Floats m(67), g(67), v(67), p(67);
+               root = all_of(1.3f), epsilon = all_of(1e-8f), rate = all_of(1e-3f), kept = all_of(0.999f),
+               scale = all_of(0.7f), s3 = all_of(0.95f), t3 = all_of(0.05f);
+  Floats m(67), g(67), v(67), p(67), average(67);
   for (size_t i = 0; i < m.size(); ++i) {
     const auto x = static_cast<float>(i);
     m[i] = std::sin(x), g[i] = std::cos(3 * x), v[i] = 0.01f + static_cast<float>(i % 7),
-    p[i] = std::sin(5 * x);
+    p[i] = std::sin(5 * x), average[i] = std::cos(7 * x);
   }
   const auto run = [](TapeOp op, const Floats& a, const Floats& b, const Floats& c = Floats(67)) {
     Floats out(67);
     block_function(op, DType::f32, DType::f32)(a.data(), b.data(), c.data(), out.data(), 67);
     return out;
   };
-  const Floats m1 = run(TapeOp::mul_add, g, t, run(TapeOp::mul, m, s));
-  const Floats v1 = run(TapeOp::mul_add, run(TapeOp::mul, g, g), t2, run(TapeOp::mul, v, s2));
-  const Floats direction =
-      run(TapeOp::div, m1, run(TapeOp::mul_add, run(TapeOp::sqrt, v1, v1), root, epsilon));
-  const Floats p1 = run(TapeOp::neg_mul_add, direction, rate, p);
-  const Floats decayed = run(TapeOp::neg_mul_add, direction, rate, run(TapeOp::mul, p, kept));
+  struct Expected {
+    Floats m, v, p, average;
+  };
+  const auto expected = [&](int which) {
+    using G = GroupFunctions;
+    const Floats by = which & G::kScaled ? run(TapeOp::mul, g, scale) : g;
+    Expected all{.m = run(TapeOp::mul_add, by, t, run(TapeOp::mul, m, s)),
+                 .v = run(TapeOp::mul_add, run(TapeOp::mul, by, by), t2, run(TapeOp::mul, v, s2))};
+    const Floats under = run(TapeOp::mul_add, run(TapeOp::sqrt, all.v, all.v), root, epsilon);
+    all.p = run(TapeOp::neg_mul_add, run(TapeOp::div, all.m, under), rate,
+                which & G::kDecayed ? run(TapeOp::mul, p, kept) : p);
+    all.average =
+        which & G::kAveraged ? run(TapeOp::mul_add, all.p, t3, run(TapeOp::mul, average, s3)) : average;
+    return all;
+  };
 
-  const auto expect = [&](GroupFunction group, const Floats& new_p, bool all, int64_t n) {
-    Floats m0 = m, v0 = v, p0 = p;
+  const auto expect = [&](GroupFunction group, const Expected& after, int64_t n) {
+    Expected now{m, v, p, average};
     const std::array<const float*, kMaxGroupOperands> operands{
-        m0.data(), s.data(),    g.data(),       t.data(),    v0.data(), s2.data(),
-        t2.data(), root.data(), epsilon.data(), rate.data(), p0.data(), kept.data()};
-    const std::array<float*, kMaxGroupResults> results{m0.data(), v0.data(), p0.data()};
+        now.m.data(), s.data(),           g.data(),       t.data(),    now.v.data(), s2.data(),
+        t2.data(),    root.data(),        epsilon.data(), rate.data(), now.p.data(), kept.data(),
+        scale.data(), now.average.data(), s3.data(),      t3.data()};
+    const std::array<float*, kMaxGroupResults> results{now.m.data(), now.v.data(), now.p.data(),
+                                                       now.average.data()};
     group(operands.data(), results.data(), n);
     for (size_t i = 0; i < 67; ++i) {
       const bool done = static_cast<int64_t>(i) < n;
-      ASSERT_EQ(m0[i], done ? m1[i] : m[i]) << n << " " << i;
-      ASSERT_EQ(v0[i], done && all ? v1[i] : v[i]) << n << " " << i;
-      ASSERT_EQ(p0[i], done && all ? new_p[i] : p[i]) << n << " " << i;
+      ASSERT_EQ(now.m[i], done ? after.m[i] : m[i]) << n << " " << i;
+      ASSERT_EQ(now.v[i], done ? after.v[i] : v[i]) << n << " " << i;
+      ASSERT_EQ(now.p[i], done ? after.p[i] : p[i]) << n << " " << i;
+      ASSERT_EQ(now.average[i], done ? after.average[i] : average[i]) << n << " " << i;
     }
   };
+  Expected blended{expected(0).m, v, p, average};
   for (int64_t n = 1; n <= 67; ++n) {
-    expect(group_functions().blend, p, false, n);
-    expect(group_functions().adam, p1, true, n);
-    expect(group_functions().adam_decayed, decayed, true, n);
+    expect(group_functions().blend, blended, n);
+    for (int which = 0; which < 8; ++which)
+      expect(group_functions().adam[static_cast<size_t>(which)], expected(which), n);
   }
 }
 
 // The tape of Adam's update becomes one step, and one of something else does not.
 TEST(Block, FindsTheGroupOfAdam) {
-  Tape tape;
-  for (int i = 0; i < 12; ++i) tape.sources.push_back({.kind = TapeSource::tensor});
-  const auto uniform = [](int value) { return value >= 4 && value < 12; };  // 0 m, 1 g, 2 v, 3 p
-  const auto emit = [&](TapeOp op, std::array<int, 3> operands) {
-    tape.code.push_back({op, DType::f32, DType::f32, operands});
-    return static_cast<int>(tape.sources.size() + tape.code.size()) - 1;
-  };
-  const int m = emit(TapeOp::mul_add, {1, 5, emit(TapeOp::mul, {0, 4, -1})});
-  const int square = emit(TapeOp::mul, {1, 1, -1});
-  const int v = emit(TapeOp::mul_add, {square, 7, emit(TapeOp::mul, {2, 6, -1})});
-  const int scale = emit(TapeOp::mul_add, {emit(TapeOp::sqrt, {v, -1, -1}), 8, 9});
-  const int direction = emit(TapeOp::div, {m, scale, -1});
-  const int p = emit(TapeOp::neg_mul_add, {direction, 10, emit(TapeOp::mul, {3, 11, -1})});
-  std::vector<int> uses(tape.sources.size() + tape.code.size(), 1);
-  for (const int twice : {m, v}) uses[static_cast<size_t>(twice)] = 2;
-  auto group = find_group(tape, 0, uses, uniform);
-  ASSERT_TRUE(group);
-  EXPECT_EQ(group->count, tape.code.size());
-  EXPECT_EQ(group->operands, (std::array<int, kMaxGroupOperands>{0, 4, 1, 5, 2, 6, 7, 8, 9, 10, 3, 11}));
-  EXPECT_EQ(group->results, (std::array<int, kMaxGroupResults>{m, v, p}));
-  uses[static_cast<size_t>(scale)] = 2;  // somebody wants the scale: only the first moment is one step
-  group = find_group(tape, 0, uses, uniform);
-  ASSERT_TRUE(group);
-  EXPECT_EQ(group->count, 2u);
-  EXPECT_FALSE(find_group(tape, 2, uses, uniform));
+  for (const bool scaled : {false, true})
+    for (const bool averaged : {false, true}) {
+      SCOPED_TRACE(testing::Message() << scaled << averaged);
+      Tape tape;
+      for (int i = 0; i < 16; ++i) tape.sources.push_back({.kind = TapeSource::tensor});
+      const auto uniform = [](int value) {
+        return value >= 5 && value < 16;
+      };  // 0 m, 1 g, 2 v, 3 p, 4 average
+      const auto emit = [&](TapeOp op, std::array<int, 3> operands) {
+        tape.code.push_back({op, DType::f32, DType::f32, operands});
+        return static_cast<int>(tape.sources.size() + tape.code.size()) - 1;
+      };
+      const int g = scaled ? emit(TapeOp::mul, {12, 1, -1}) : 1;
+      const int m = emit(TapeOp::mul_add, {g, 6, emit(TapeOp::mul, {0, 5, -1})});
+      const int square = emit(TapeOp::mul, {g, g, -1});
+      const int v = emit(TapeOp::mul_add, {square, 8, emit(TapeOp::mul, {2, 7, -1})});
+      const int under = emit(TapeOp::mul_add, {emit(TapeOp::sqrt, {v, -1, -1}), 9, 10});
+      const int direction = emit(TapeOp::div, {m, under, -1});
+      const int p = emit(TapeOp::neg_mul_add, {direction, 11, emit(TapeOp::mul, {3, 13, -1})});
+      const int average = averaged ? emit(TapeOp::mul_add, {p, 15, emit(TapeOp::mul, {4, 14, -1})}) : p;
+      std::vector<int> uses(tape.sources.size() + tape.code.size(), 1);
+      for (const int twice : {m, v, p}) uses[static_cast<size_t>(twice)] = 2;
+      if (scaled) uses[static_cast<size_t>(g)] = 3;
+      auto group = find_group(tape, 0, uses, uniform);
+      ASSERT_TRUE(group);
+      EXPECT_EQ(group->count, tape.code.size());
+      const std::array<int, 12> first{0, 5, 1, 6, 2, 7, 8, 9, 10, 11, 3, 13};
+      EXPECT_TRUE(std::equal(first.begin(), first.end(), group->operands.begin()));
+      if (scaled) EXPECT_EQ(group->operands[12], 12);
+      if (averaged)
+        EXPECT_EQ((std::array{group->operands[13], group->operands[14], group->operands[15]}),
+                  (std::array{4, 14, 15}));
+      EXPECT_EQ(group->results, (std::array<int, kMaxGroupResults>{m, v, p, average}));
+      EXPECT_EQ(group->function, group_functions().adam[static_cast<size_t>(1 + 2 * scaled + 4 * averaged)]);
+
+      const size_t moment = scaled ? 1 : 0;
+      uses[static_cast<size_t>(under)] = 2;  // somebody wants it: only the first moment is one step
+      group = find_group(tape, moment, uses, uniform);
+      ASSERT_TRUE(group);
+      EXPECT_EQ(group->count, 2u);
+      EXPECT_EQ(group->function, group_functions().blend);
+      EXPECT_FALSE(find_group(tape, moment + 2, uses, uniform));
+      if (scaled) EXPECT_FALSE(find_group(tape, 0, uses, uniform));
+    }
 }
 
 }  // namespace

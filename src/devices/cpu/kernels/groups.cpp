@@ -1,5 +1,7 @@
 #include "devices/cpu/kernels/groups.h"
 
+#include <algorithm>
+
 namespace temper::cpu {
 
 namespace {
@@ -11,14 +13,15 @@ class Matcher {
       : tape_(tape), first_(first), uses_(uses), is_uniform_(is_uniform) {}
 
   std::optional<InstructionGroup> find() const {
+    if (std::optional<InstructionGroup> all = scaled_adam()) return all;
     const std::optional<Blend> m = blend(0);
     if (!m) return std::nullopt;
-    if (std::optional<InstructionGroup> all = adam(*m)) return all;
-    const int result = value(1);
-    return InstructionGroup{2,
-                            group_functions().blend,
-                            {m->x, m->s, m->y, m->t, m->x, m->x, m->x, m->x, m->x, m->x, m->x, m->x},
-                            {result, result, result}};
+    if (std::optional<InstructionGroup> all = adam(*m, 0)) return all;
+    InstructionGroup group{.count = 2, .function = group_functions().blend};
+    group.operands.fill(m->x);
+    group.results.fill(value(1));
+    std::ranges::copy(std::array{m->x, m->s, m->y, m->t}, group.operands.begin());
+    return group;
   }
 
  private:
@@ -36,33 +39,57 @@ class Matcher {
     return fits ? std::optional(b) : std::nullopt;
   }
 
-  // After the first moment: the square, the second moment, a root, its scale, a division, perhaps a decay,
-  // the step.
-  std::optional<InstructionGroup> adam(const Blend& m) const {
-    if (!is(2, TapeOp::mul) || operand(2, 0) != m.y || operand(2, 1) != m.y || !lone(2)) return {};
-    const std::optional<Blend> v = blend(3);
-    if (!v || v->y != value(2) || v->x >= value(0)) return {};
-    if (!is(5, TapeOp::sqrt) || operand(5, 0) != value(4) || !lone(5)) return {};
-    if (!is(6, TapeOp::mul_add) || operand(6, 0) != value(5) || !lone(6)) return {};
-    const int root = operand(6, 1), epsilon = operand(6, 2);
-    if (!is(7, TapeOp::div) || operand(7, 0) != value(1) || operand(7, 1) != value(6) || !lone(7)) return {};
-    const size_t step = is(8, TapeOp::mul) ? 9 : 8;
-    if (!is(step, TapeOp::neg_mul_add) || operand(step, 0) != value(7)) return {};
+  // A gradient that is scaled first, by nobody else read.
+  std::optional<InstructionGroup> scaled_adam() const {
+    if (!is(0, TapeOp::mul) || uses_[static_cast<size_t>(value(0))] != 3) return {};
+    int g = operand(0, 0), scale = operand(0, 1);
+    if (!is_uniform_(scale)) std::swap(g, scale);
+    const std::optional<Blend> m = blend(1);
+    if (!is_uniform_(scale) || !m || m->y != value(0) || m->x >= value(0)) return {};
+    std::optional<InstructionGroup> group = adam(*m, 1);
+    if (!group) return {};
+    group->operands[2] = g, group->operands[12] = scale;
+    return group;
+  }
+
+  // From the first moment on, which instructions `i` and the next are: the square, the second moment, a root,
+  // its scale, a division, perhaps a decay, the step, perhaps a moving average.
+  std::optional<InstructionGroup> adam(const Blend& m, size_t i) const {
+    if (!is(i + 2, TapeOp::mul) || operand(i + 2, 0) != m.y || operand(i + 2, 1) != m.y || !lone(i + 2))
+      return {};
+    const std::optional<Blend> v = blend(i + 3);
+    if (!v || v->y != value(i + 2) || v->x >= value(0)) return {};
+    if (!is(i + 5, TapeOp::sqrt) || operand(i + 5, 0) != value(i + 4) || !lone(i + 5)) return {};
+    if (!is(i + 6, TapeOp::mul_add) || operand(i + 6, 0) != value(i + 5) || !lone(i + 6)) return {};
+    const int root = operand(i + 6, 1), epsilon = operand(i + 6, 2);
+    if (!is(i + 7, TapeOp::div) || operand(i + 7, 0) != value(i + 1) || operand(i + 7, 1) != value(i + 6) ||
+        !lone(i + 7))
+      return {};
+    const bool decayed = is(i + 8, TapeOp::mul);
+    const size_t step = decayed ? i + 9 : i + 8;
+    if (!is(step, TapeOp::neg_mul_add) || operand(step, 0) != value(i + 7)) return {};
     const int rate = operand(step, 1);
     int p = operand(step, 2), kept = m.s;
-    if (step == 9) {
-      if (p != value(8) || !lone(8)) return {};
-      p = operand(8, 0), kept = operand(8, 1);
+    if (decayed) {
+      if (p != value(i + 8) || !lone(i + 8)) return {};
+      p = operand(i + 8, 0), kept = operand(i + 8, 1);
       if (!is_uniform_(kept)) std::swap(p, kept);
     }
     for (const int number : {root, epsilon, rate, kept})
       if (!is_uniform_(number)) return {};
     if (p >= value(0)) return {};
-    const GroupFunctions& functions = group_functions();
-    return InstructionGroup{step + 1,
-                            step == 9 ? functions.adam_decayed : functions.adam,
-                            {m.x, m.s, m.y, m.t, v->x, v->s, v->t, root, epsilon, rate, p, kept},
-                            {value(1), value(4), value(step)}};
+    std::optional<Blend> average = blend(step + 1);
+    if (average && (average->y != value(step) || average->x >= value(0))) average.reset();
+    using Functions = GroupFunctions;
+    const int which = (decayed ? Functions::kDecayed : 0) | (i > 0 ? Functions::kScaled : 0) |
+                      (average ? Functions::kAveraged : 0);
+    const Blend last = average.value_or(m);
+    return InstructionGroup{
+        .count = step + (average ? 3 : 1),
+        .function = group_functions().adam[static_cast<size_t>(which)],
+        .operands = {m.x, m.s, m.y, m.t, v->x, v->s, v->t, root, epsilon, rate, p, kept, m.s, last.x, last.s,
+                     last.t},
+        .results = {value(i + 1), value(i + 4), value(step), average ? value(step + 2) : value(step)}};
   }
 
   const TapeInstruction& at(size_t i) const { return tape_.code[first_ + i]; }

@@ -10,7 +10,7 @@
 
 namespace temper::cpu {
 
-inline constexpr size_t kMaxGroupOperands = 12, kMaxGroupResults = 3;
+inline constexpr size_t kMaxGroupOperands = 16, kMaxGroupResults = 4;
 // A result may lie where an operand does. Operands that are one number are read at their first element.
 using GroupFunction = void (*)(const float* const* operands, float* const* results, int64_t n);
 
@@ -29,10 +29,11 @@ std::optional<InstructionGroup> find_group(const Tape& tape, size_t first, const
 struct GroupFunctions {
   // x, s, y, t: s x + t y
   GroupFunction blend;
-  // m, s, g, t, v, s2, t2, root, epsilon, rate, p: m' = s m + t g, v' = s2 v + t2 g^2 and
-  // p' = p - rate m' / (root sqrt(v') + epsilon)
-  GroupFunction adam;
-  GroupFunction adam_decayed;  // and kept: the same of kept p
+  // m, s, g, t, v, s2, t2, root, epsilon, rate, p, kept, scale, average, s3, t3: m' = s m + t g, v' = s2 v +
+  // t2 g^2 and p' = p - rate m' / (root sqrt(v') + epsilon). The index says what else: of kept p, of scale g,
+  // and average' = s3 average + t3 p'.
+  enum { kDecayed = 1, kScaled = 2, kAveraged = 4 };
+  std::array<GroupFunction, 8> adam;
 };
 const GroupFunctions& group_functions();
 

@@ -34,26 +34,32 @@ HWY_INLINE void store(D d, hwy::HWY_NAMESPACE::Vec<D> value, float* p) {
 
 // To nearest even; NaN stays NaN.
 template <class D>
-HWY_INLINE auto narrowed(D, hwy::HWY_NAMESPACE::Vec<D> value) {
+HWY_INLINE auto rounded(D, hwy::HWY_NAMESPACE::Vec<D> value) {
   namespace hn = hwy::HWY_NAMESPACE;
   const hn::Rebind<uint16_t, D> half;
   const hn::Rebind<uint32_t, D> whole;
   const hn::Rebind<int32_t, D> integers;
+  const auto bits = hn::BitCast(whole, value);
+  const auto even = hn::And(hn::ShiftRight<16>(bits), hn::Set(whole, 1));
+  const auto near = hn::ShiftRight<16>(hn::Add(bits, hn::Add(even, hn::Set(whole, 0x7fff))));
+  const auto quiet = hn::Or(hn::ShiftRight<16>(bits), hn::Set(whole, 0x40));
+  const auto chosen = hn::IfThenElse(hn::RebindMask(whole, hn::IsNaN(value)), quiet, near);
+  return hn::DemoteTo(half, hn::BitCast(integers, chosen));
+}
+
+// The same by the processor where it can, which makes 0 of numbers below 2^-126.
+template <class D>
+HWY_INLINE auto narrowed(D d, hwy::HWY_NAMESPACE::Vec<D> value) {
 #if HWY_TARGET == HWY_AVX3
   // Highway has no name for the instruction yet, and the compiler none outside functions for such processors.
-  if constexpr (hn::MaxLanes(D()) == 16)
+  if constexpr (hwy::HWY_NAMESPACE::MaxLanes(D()) == 16)
     if (kHasBf16) {
-      hn::Vec<hn::Rebind<uint16_t, D>> result = hn::Zero(half);
+      decltype(rounded(d, value)) result;
       asm("vcvtneps2bf16 %1, %0" : "=v"(result.raw) : "v"(value.raw));
       return result;
     }
 #endif
-  const auto bits = hn::BitCast(whole, value);
-  const auto even = hn::And(hn::ShiftRight<16>(bits), hn::Set(whole, 1));
-  const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(even, hn::Set(whole, 0x7fff))));
-  const auto quiet = hn::Or(hn::ShiftRight<16>(bits), hn::Set(whole, 0x40));
-  const auto chosen = hn::IfThenElse(hn::RebindMask(whole, hn::IsNaN(value)), quiet, rounded);
-  return hn::DemoteTo(half, hn::BitCast(integers, chosen));
+  return rounded(d, value);
 }
 
 template <class D>

@@ -245,7 +245,9 @@ void store_bf16(const void* a, const void*, const void*, void* out, int64_t n) {
   auto* y = static_cast<Bf16*>(out);
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) store(d, hn::LoadU(d, x + i), y + i);
+  const hn::Rebind<uint16_t, decltype(d)> half;
+  for (; i + lanes <= n; i += lanes)
+    hn::StoreU(rounded(d, hn::LoadU(d, x + i)), half, reinterpret_cast<uint16_t*>(y + i));
   for (; i < n; ++i) put(x[i], y + i);
 }
 

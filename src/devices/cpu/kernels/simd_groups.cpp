@@ -65,9 +65,12 @@ struct Blend {
   }
 };
 
-template <bool kDecays>
+template <int kWhat>
 struct Adam {
-  V s, t, s2, t2, root, epsilon, rate, kept;
+  static constexpr bool kDecays = (kWhat & GroupFunctions::kDecayed) != 0,
+                        kScales = (kWhat & GroupFunctions::kScaled) != 0,
+                        kAverages = (kWhat & GroupFunctions::kAveraged) != 0;
+  V s, t, s2, t2, root, epsilon, rate, kept, scale, s3, t3;
   explicit Adam(Operands x)
       : s(number(x, 1)),
         t(number(x, 3)),
@@ -76,16 +79,22 @@ struct Adam {
         root(number(x, 7)),
         epsilon(number(x, 8)),
         rate(number(x, 9)),
-        kept(number(x, 11)) {}
+        kept(number(x, 11)),
+        scale(number(x, 12)),
+        s3(number(x, 14)),
+        t3(number(x, 15)) {}
   template <class Load, class Put>
   void operator()(const Load& load, const Put& put) const {
-    const V g = load(2), p = load(10);
+    const V g = kScales ? hn::Mul(load(2), scale) : load(2), p = load(10);
     const V m = hn::MulAdd(g, t, hn::Mul(load(0), s));
     const V v = hn::MulAdd(hn::Mul(g, g), t2, hn::Mul(load(4), s2));
     const V direction = hn::Div(m, hn::MulAdd(hn::Sqrt(v), root, epsilon));
+    const V next = hn::NegMulAdd(direction, rate, kDecays ? hn::Mul(p, kept) : p);
+    const V average = kAverages ? hn::MulAdd(next, t3, hn::Mul(load(13), s3)) : next;
     put(0, m);
     put(1, v);
-    put(2, hn::NegMulAdd(direction, rate, kDecays ? hn::Mul(p, kept) : p));
+    put(2, next);
+    if (kAverages) put(3, average);
   }
 };
 
@@ -99,7 +108,9 @@ void run(Operands x, float* const* out, int64_t n) {
 }
 
 const GroupFunctions* functions() {
-  static constexpr GroupFunctions all{run<Blend>, run<Adam<false>>, run<Adam<true>>};
+  static constexpr GroupFunctions all{run<Blend>,
+                                      {run<Adam<0>>, run<Adam<1>>, run<Adam<2>>, run<Adam<3>>, run<Adam<4>>,
+                                       run<Adam<5>>, run<Adam<6>>, run<Adam<7>>}};
   return &all;
 }
 
