@@ -27,8 +27,8 @@ int wanted_short_side(const Preprocess& preprocess);
 // The steps on pixels: size, short, crop, gray. Error invalid if a crop is larger than the picture.
 Image scale(Image image, const Preprocess& preprocess);
 
-// The steps on values: bgr, unit, mean, std. There are only 256 pixels: the value of each is computed once,
-// in double.
+// The steps on values: bgr, unit, mean, std: scale * pixel + offset in double, rounded to f32. There are only
+// 256 pixels, so the value of each is computed once; gray pictures are faster computed than looked up.
 class PixelValues {
  public:
   PixelValues() = default;
@@ -39,6 +39,7 @@ class PixelValues {
 
  private:
   std::vector<std::array<float, 256>> tables_;  // by output channel
+  double scale_ = 1, offset_ = 0;               // of a single channel
   std::array<size_t, 3> source_ = {0, 1, 2};    // channel of the picture, by output channel
 };
 

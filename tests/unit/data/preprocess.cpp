@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "data/pixels.h"
 #include "data/resize.h"
 #include "support/expect_error.h"
@@ -55,6 +57,23 @@ TEST(PreprocessPictures, ValuesAreByChannel) {
   EXPECT_NEAR(floats(image, "unit,mean:0.485/0.456/0.406,std:0.229/0.224/0.225")[5], (0.8 - 0.406) / 0.225,
               1e-6);
   EXPECT_NEAR(floats(image, "unit,std:0.5")[1], 0.8, 1e-7);
+}
+
+// Gray pictures are computed, others looked up: the same bits, at any length.
+TEST(PreprocessPictures, GrayValuesAreThoseOfEachChannel) {
+  for (const int width : {1, 7, 8, 9, 259})
+    for (const char* text : {"raw", "unit", "unit,mean:0.1307,std:0.3081", "mean:127.5,std:127.5"}) {
+      Image gray(width, 1, 1), color(width, 1, 3);
+      for (size_t i = 0; i < gray.pixels.size(); ++i) {
+        gray.pixels[i] = static_cast<uint8_t>(i * 7);
+        std::fill_n(&color.pixels[3 * i], 3, gray.pixels[i]);
+      }
+      const std::vector<float> values = floats(gray, text), all = floats(color, text);
+      for (size_t c = 0; c < 3; ++c)
+        EXPECT_TRUE(std::equal(values.begin(), values.end(),
+                               all.begin() + static_cast<std::ptrdiff_t>(c * values.size())))
+            << text << " " << width;
+    }
 }
 
 TEST(PreprocessPictures, GiveATensor) {
