@@ -200,6 +200,22 @@ TEST(Block, AGroupIsItsInstructions) {
   }
 }
 
+TEST(Block, AGroupLeavesNoTinyNumbers) {
+  const float s = 0.9f, t = 0.1f, tiny = 1e-39f, zero = 0;
+  float m = tiny;
+  std::array<const float*, kMaxGroupOperands> operands;
+  operands.fill(&zero);
+  operands[0] = &m, operands[1] = &s, operands[3] = &t;
+  float rest = 0;
+  std::array<float*, kMaxGroupResults> results;
+  results.fill(&rest);
+  results[0] = &m;
+  group_functions().blend(operands.data(), results.data(), 1);
+  EXPECT_EQ(m, 0);
+  volatile float kept = tiny;  // and they are what they were outside
+  EXPECT_GT(kept * 0.5f, 0);
+}
+
 // The tape of Adam's update becomes one step, and one of something else does not.
 TEST(Block, FindsTheGroupOfAdam) {
   for (const bool scaled : {false, true})
