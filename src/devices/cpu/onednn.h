@@ -12,6 +12,7 @@ const dnnl::engine& engine();
 std::optional<dnnl::memory::data_type> data_type(DType dtype);  // none: oneDNN cannot store it
 dnnl::memory::dims dims_of(const Shape& shape);
 bool has_bf16_kernels();  // for convolutions and matmul, on this processor
+bool has_bf16_tiles();    // kernels that multiply whole tiles (AMX)
 bool has_int8_kernels();  // the same, whose sums of products never saturate
 
 // Of a Value in a layout. A grouped layout splits axis 0: [groups, size / groups, ...].

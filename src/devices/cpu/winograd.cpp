@@ -53,8 +53,10 @@ int64_t winograd_weight_layout() {
   return id;
 }
 
+bool winograd_takes_bf16() { return kHasBf16 && !has_bf16_tiles(); }
+
 bool winograd_pays(const Convolution& conv) {
-  const bool narrow = conv.dtype == DType::bf16 && kHasBf16;
+  const bool narrow = conv.dtype == DType::bf16 && winograd_takes_bf16();
   const bool fits = (conv.dtype == DType::f32 || narrow) && conv.x.rank() == 4 && conv.groups == 1 &&
                     conv.w.size(2) == 3 && conv.w.size(3) == 3 && conv.strides == Ints{1, 1} &&
                     conv.dilations == Ints{1, 1} && conv.w.size(0) % 16 == 0 && conv.w.size(1) % 16 == 0 &&

@@ -4,6 +4,10 @@
 
 namespace temper::cpu {
 
+// Whether this processor multiplies pairs of bf16; with whole tiles of them (AMX) direct kernels are far
+// faster.
+bool winograd_takes_bf16();
+
 // Whether the arithmetic saved is worth the transforms; from shapes alone.
 bool winograd_pays(const Convolution& convolution);
 
