@@ -26,6 +26,7 @@ from workloads import Workload, workloads
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WORK = ROOT / "build/bench"
+RESULTS = WORK / "results.jsonl"  # of the last run
 TEMPER = ROOT / "build/bin/temper"
 PEERS = ["torch", "jax", "keras", "onnxruntime", "openvino", "litert"]
 HOMES = {"litert": "keras"}  # whose environment a peer shares: TensorFlow makes LiteRT's files
@@ -45,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("TEMPER_SHARED", ROOT.parent / "shared")) / "data")
     parser.add_argument("--python", action="append", default=[], metavar="PEER=INTERPRETER")
-    parser.add_argument("--out", type=Path, default=WORK / "results.jsonl")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--table", type=Path, help="only print the table of such a file")
     return parser.parse_args()
 
@@ -207,8 +208,10 @@ def main() -> None:
     pythons = {peer: interpreter(peer, named) for peer in PEERS if peer in needed}
     prepare(options, chosen, pythons)
     options.out.parent.mkdir(parents=True, exist_ok=True)
+    if options.out != RESULTS and options.out.exists():
+        sys.exit(f"bench: {options.out} is there; the lines of two runs make no table")
     lines = [{"machine": machine(options.threads)}]
-    with options.out.open("a") as out:
+    with options.out.open("w") as out:
         def note(line: dict) -> None:
             lines.append(line)
             print(json.dumps(line), file=out, flush=True)

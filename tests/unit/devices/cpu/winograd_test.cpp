@@ -180,6 +180,33 @@ INSTANTIATE_TEST_SUITE_P(Shapes, WinogradBf16Test,
                                          Case{"padding of one side", 16, 64, 64, 17, 20, {2, 0}, {0, 1}},
                                          Case{"many channels", 40, 256, 128, 7, 7, {1, 1}, {1, 1}}));
 
+TEST(Winograd, AddsWhatFollowsInBf16) {
+  if (!cpu::winograd_takes_bf16()) GTEST_SKIP() << "skipped, because this processor has no use for it";
+  const Case c{"", 16, 64, 64, 16, 18, {1, 1}, {1, 1}};
+  const auto graph_of = [&](bool follows) {
+    Graph graph;
+    Builder b(graph);
+    const Value x = b.input("x", {DType::bf16, {c.batch, c.in, c.rows, c.columns}}),
+                w = b.input("w", {DType::f32, {c.out, c.in, 3, 3}}),
+                z = b.input("z", {DType::bf16, result_shape(c)});
+    const Value y = ops::conv2d(b, x, ops::convert(b, w, DType::bf16), {}, {.low = c.low, .high = c.high});
+    b.output("y", follows ? ops::min(b, ops::max(b, ops::add(b, y, z), 0), 6) : y);
+    return graph;
+  };
+  const auto plain_kernel = load(graph_of(false)), whole_kernel = load(graph_of(true));
+  for (const auto* each : {&plain_kernel, &whole_kernel})
+    EXPECT_EQ((*each)->program().inputs[1].layout, cpu::winograd_weight_layout());
+  EXPECT_EQ(whole_kernel->launches().size(), plain_kernel->launches().size());
+  const std::vector<Tensor> inputs = inputs_of(graph_of(true));
+  const std::vector<double> plain = to_doubles(run(*plain_kernel, inputs)[0]),
+                            found = to_doubles(run(*whole_kernel, inputs)[0]), z = to_doubles(inputs[2]);
+  // Both are rounded to 8 bits, by half of the last at most.
+  for (size_t i = 0; i < found.size(); ++i)
+    ASSERT_NEAR(found[i], std::clamp(plain[i] + z[i], 0.0, 6.0),
+                (std::abs(plain[i]) + std::abs(found[i])) / 256)
+        << i;
+}
+
 TEST(Winograd, AddsABiasAndWhatFollows) {
   const Case c{"", 2, 64, 64, 16, 18, {1, 1}, {1, 1}};
   const auto graph_of = [&](bool follows) {
