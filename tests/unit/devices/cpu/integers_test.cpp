@@ -2,8 +2,10 @@
 // a last bit where a number lies between two integers.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "convolution_cases.h"
+#include "devices/cpu/legal_forms.h"
 #include "ops/interpreter/interpret.h"
 #include "ops/primitives.h"
 #include "run.h"
@@ -193,6 +195,25 @@ TEST(Integers, StayIntegersBetweenConvolutions) {
                                 "conv2d+quantize", "concat", "conv2d"});
   expect_close(run(*executable, inputs), interpret(graph, inputs), 0.02);
   expect_same_bits(run(graph, inputs, {.threads = 1}), run(graph, inputs, {.threads = 2}));
+}
+
+TEST(Integers, SignedOnesBecomeUnsignedWhereNobodySeesThem) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {DType::f32, {4, 33}}), scale = number(b, 0.01f), coarse = number(b, 0.02f),
+              zero = b.constant(Tensor::scalar(int8_t{-100}));
+  const Value hidden = ops::quantize(b, x, scale, zero, {.dtype = DType::i8}),
+              seen = ops::quantize(b, x, coarse, zero, {.dtype = DType::i8});
+  b.output("y", ops::dequantize(b, hidden, scale, zero));
+  b.output("z", ops::dequantize(b, seen, coarse, zero));
+  b.output("integers", seen);
+  const Graph changed = cpu::unsigned_integers(graph);
+  std::map<DType, int> counts;
+  for (const Node& node : changed.nodes())
+    if (node.op->name == "quantize") ++counts[node.outputs[0].dtype];
+  EXPECT_EQ(counts, (std::map<DType, int>{{DType::i8, 1}, {DType::u8, 1}}));
+  const std::vector<Tensor> inputs{filled({DType::f32, {4, 33}}, 1)};
+  expect_same_bits(interpret(changed, inputs), interpret(graph, inputs));
 }
 
 // What is no contraction reads and writes integers in its own loop.
