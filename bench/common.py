@@ -55,6 +55,15 @@ def inference_work() -> tuple[str, int]:
     return model, int(batch[1:])
 
 
+def inference_input(model: str, batch: int):
+    """Random pictures as f32 [batch, 3, 224, 224]; tokens as i64 [batch, 128] for BERT."""
+    import numpy as np
+    random = np.random.default_rng(0)
+    if model == "bert":
+        return random.integers(0, 30522, (batch, 128))
+    return random.uniform(-1, 1, (batch, 3, 224, 224)).astype(np.float32)
+
+
 def mnist(part: str):
     """Pictures as f32 [n, 784] in [0, 1] and labels as u8 of "train" or "t10k"."""
     import numpy as np

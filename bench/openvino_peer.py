@@ -7,12 +7,12 @@ import numpy as np
 import openvino
 
 
-def compiled(name: str, batch: int, cache: bool = False) -> openvino.CompiledModel:
+def compiled(name: str, shape: tuple[int, ...], cache: bool = False) -> openvino.CompiledModel:
     core = openvino.Core()
     if cache:
         core.set_property({"CACHE_DIR": str(work / "openvino")})
     model = core.read_model(work / f"models/{name}{'.int8' if 'int8' in variant else ''}.onnx")
-    model.reshape([batch, 3, 224, 224])
+    model.reshape(list(shape))
     return core.compile_model(model, "CPU", {
         "PERFORMANCE_HINT": "THROUGHPUT" if "requests" in variant else "LATENCY", "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "bf16" if "bf16" in variant else "f32"})
@@ -30,11 +30,12 @@ def requests_at_once(model: openvino.CompiledModel, x: np.ndarray, batch: int) -
 
 
 if workload.startswith("start"):
-    common.finish(label=int(compiled("mobilenet_v2", 1, "cache" in variant)(common.photo("NCHW"))[0].argmax()))
+    x = common.photo("NCHW")
+    common.finish(label=int(compiled("mobilenet_v2", x.shape, "cache" in variant)(x)[0].argmax()))
 else:
     name, batch = common.inference_work()
-    model = compiled(name, batch)
-    x = np.random.default_rng(0).uniform(-1, 1, (batch, 3, 224, 224)).astype(np.float32)
+    x = common.inference_input(name, batch)
+    model = compiled(name, x.shape)
     if "requests" in variant:
         requests_at_once(model, x, batch)
     else:

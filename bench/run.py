@@ -148,13 +148,13 @@ def prepare(options: argparse.Namespace, chosen: dict[str, Workload], pythons: d
     if not (WORK / "models/mobilenet_v2.onnx").exists():
         packed = options.data / "models/imagenet/mobilenet_v2_1.0_224_float32_from_int8.onnx.gz"
         (WORK / "models/mobilenet_v2.onnx").write_bytes(gzip.decompress(packed.read_bytes()))
-    if not (WORK / "models/resnet50.onnx").exists():
-        subprocess.run([TEMPER, "convert", "resnet50", WORK / "models/resnet50.onnx", "--quiet"], check=True)
+    for model, architecture in [("resnet50", "resnet50"), ("bert", "bert:12-768-12")]:
+        file = WORK / f"models/{model}.onnx"
+        if (model in models or model == "resnet50") and not file.exists():
+            subprocess.run([TEMPER, "convert", architecture, file, "--quiet"], check=True)
     if "litert" in pythons and not (WORK / "models/resnet50.int8.tflite").exists():
         command = [pythons["litert"], HERE / "keras_peer.py", "models", "all", options.data, WORK, str(options.threads)]
         subprocess.run(command, check=True, capture_output=True)
-
-
     wants_int8 = any(name.endswith("int8") for name, workload in chosen.items() if workload.models)
     if wants_int8 and not (WORK / "models/resnet50.int8.onnx").exists():
         if "onnxruntime" not in pythons:

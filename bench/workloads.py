@@ -53,11 +53,20 @@ def inference(title: str, model: str, batch: int, work: Path, precision: str = "
                     key="median_ms" if batch == 1 else "samples_per_second", models=[model])
 
 
+def tokens(work: Path, precision: str) -> Workload:
+    """BERT-base at sequence 128, which LiteRT has no file of."""
+    row = inference("BERT-base, sequence 128,", "bert", 1, work, precision)
+    row.ours += " --sequence 128"
+    row.peers.pop("litert", None)
+    return row
+
+
 def inferences(work: Path) -> dict[str, Workload]:
     """A row for each model, batch and precision: w6.mobilenet_v2.b1.int8."""
-    return {f"w6.{model}.b{batch}{'' if precision == 'f32' else '.' + precision}": inference(title, model, batch, work, precision)
-            for model, title in [("mobilenet_v2", "MobileNetV2"), ("resnet50", "ResNet-50")] for batch in [1, 32]
-            for precision in ["f32", "bf16", "int8"]}
+    photos = {f"w6.{model}.b{batch}{'' if precision == 'f32' else '.' + precision}": inference(title, model, batch, work, precision)
+              for model, title in [("mobilenet_v2", "MobileNetV2"), ("resnet50", "ResNet-50")] for batch in [1, 32]
+              for precision in ["f32", "bf16", "int8"]}
+    return photos | {"w6.bert.b1": tokens(work, "f32"), "w6.bert.b1.bf16": tokens(work, "bf16")}
 
 
 def start(title: str, data: Path, work: Path, keeps: bool) -> Workload:
