@@ -1,5 +1,5 @@
 """Raw lines of a run as a table for people."""
-from statistics import median
+from statistics import geometric_mean, median
 
 HEAD = ["workload", "beside", "unit", "ours", "theirs", "ratio", "spread", "of peak", "memory MiB", "first s"]
 
@@ -30,11 +30,15 @@ def with_tail(lines: list[dict], side: str) -> str:
     return number(value) if late is None or lines[0]["unit"] != "ms" else f"{number(value)} (p99 {number(late)})"
 
 
-def row(lines: list[dict]) -> list[str]:
+def ratio(lines: list[dict]) -> float:
+    return median(gain(line) for line in lines)
+
+
+def row(lines: list[dict], best: bool) -> list[str]:
     first, ratios = lines[0], [gain(line) for line in lines]
     achieved = [line["ours"]["gflops"] / line["ours"]["peak_gflops"] for line in lines if line["ours"].get("peak_gflops")]
     return [f"{first['workload']}: {first['title']}", f"{first['peer']} {first['variant']}", first["unit"],
-            with_tail(lines, "ours"), with_tail(lines, "theirs"), f"{median(ratios):.2f}",
+            with_tail(lines, "ours"), with_tail(lines, "theirs"), f"**{ratio(lines):.2f}**" if best else f"{ratio(lines):.2f}",
             f"{min(ratios):.2f} to {max(ratios):.2f}", f"{median(achieved):.0%}" if achieved else "",
             both(lines, "memory", 2**-20), both(lines, "first_seconds")]
 
@@ -48,13 +52,20 @@ def header(machine: dict) -> str:
 
 
 def text_of(lines: list[dict]) -> str:
-    """A row for each variant of each workload, then what failed. Lines of several runs make one table."""
+    """A row for each variant of each workload, the ratio over its best one in bold; then w6 as a whole, and what failed. Lines of
+    several runs make one table."""
     groups: dict[tuple, list[dict]] = {}
     for line in lines:
         if "peer" in line:
             groups.setdefault((line["workload"], line["peer"], line["variant"]), []).append(line)
-    rows = [HEAD, ["---"] * 3 + ["---:"] * 7] + [row(group) for group in groups.values()]
+    least: dict[str, float] = {}
+    for (workload, _, _), group in groups.items():
+        least[workload] = min(least.get(workload, ratio(group)), ratio(group))
+    rows = [HEAD, ["---"] * 3 + ["---:"] * 7] + [row(group, ratio(group) == least[key[0]]) for key, group in groups.items()]
     parts = [header(line["machine"]) + "\n" for line in lines if "machine" in line][:1]
     parts += ["| " + " | ".join(cells) + " |" for cells in rows]
+    w6 = [least[workload] for workload in least if workload.startswith("w6.")]
+    if w6:
+        parts.append(f"\nGeometric mean of {len(w6)} rows of w6, each over its best peer: {geometric_mean(w6):.2f}")
     parts += [f"\n{line['workload']}: {line['failed']}" for line in lines if "failed" in line]
     return "\n".join(parts)
