@@ -27,6 +27,14 @@ Results gemm(Call& c) {
   return {ops::add(c.b, result, broadcast(c, bias, c.b.shape(result)))};
 }
 
+// The matrix whose transpose `y` is, if it is one. A product reads it as it lies: a transposed weight would
+// be computed ahead and kept beside the weight.
+Value transposed(const Call& c, Value y) {
+  const Node& node = c.b.graph().node(y);
+  const bool turned = node.op->name == "transpose" && node.attributes.get<Ints>("permutation") == Ints{1, 0};
+  return turned ? node.inputs[0] : Value{};
+}
+
 }  // namespace
 
 Value multiply_matrices(Call& c, Value x, Value y) {
@@ -41,7 +49,9 @@ Value multiply_matrices(Call& c, Value x, Value y) {
   const std::vector<Dim> outer_left(left.begin(), left.end() - 2),
       outer_right(right.begin(), right.end() - 2);
   common_shape(c, Shape(outer_left), Shape(outer_right));
-  const Value result = ops::matmul(c.b, x, y);
+  const Value stored = transposed(c, y);
+  const Value result =
+      stored ? ops::dot_general(c.b, x, stored, {{}, {}, {left.rank() - 1}, {1}}) : ops::matmul(c.b, x, y);
   if (!row && !column) return result;
   std::vector<Dim> dims = c.b.shape(result).dims();
   if (column) dims.pop_back();

@@ -69,6 +69,15 @@ TEST(OnnxReadTest, ADropoutWithASeedDropsWhatTheReferenceDrops) {
               testing::Pointwise(testing::DoubleNear(1e-6), {0, 1, 1, 0, 0, 1}));
 }
 
+TEST(OnnxReadTest, AProductReadsATransposedMatrixAsItLies) {
+  const Model model = read(file({node("Transpose", {"w"}, {"t"}), node("MatMul", {"x", "t"}, {"y"})}, {2, 3},
+                                {{"w", floats({2, 3})}}));
+  EXPECT_EQ(model.graph.size(), 3);  // two inputs and the product
+  const Tensor x = Tensor::from<float>({2, 3}, std::array<float, 6>{1, 2, 3, 4, 5, 6});
+  EXPECT_THAT(to_doubles(interpret(model.graph, std::vector{x, model.parameters.at("w")})[0]),
+              testing::ElementsAre(5, 9.5, 11.75, 23));
+}
+
 TEST(OnnxReadTest, ABakedInBatchIsFreedWhereSamplesStayAlone) {
   const Model model = read(file({node("Reshape", {"x", "s"}, {"h"}), node("MatMul", {"h", "w"}, {"y"})},
                                 {1, 2, 3}, {{"s", integers({1, 6})}, {"w", floats({6, 5})}}));
