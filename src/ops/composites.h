@@ -76,6 +76,14 @@ struct BatchNormActGrads {
 };
 BatchNormActGrads batch_norm_act_grad(Builder& b, Value x, Value scale, Value bias, Value mean,
                                       Value variance, Value dy, Value y, const NormActivation& attributes);
+// y of batch_norm_act_train with statistics that are known; addend may be none.
+Value batch_norm_act_infer(Builder& b, Value x, Value scale, Value bias, Value mean, Value variance,
+                           Value addend, const NormActivation& attributes);
+// dx of batch_norm_act_grad (one without an addend), with the other gradients known; count: elements of a
+// channel in the whole batch.
+Value batch_norm_act_input_grad(Builder& b, Value x, Value scale, Value bias, Value mean, Value variance,
+                                Value dy, Value dscale, Value dbias, int64_t count,
+                                const NormActivation& attributes);
 
 Value erf(Builder& b, Value x);
 Value gelu(Builder& b, Value x, bool approximate);                 // approximate: the tanh form
@@ -116,5 +124,10 @@ Value dequantize(Builder& b, Value x, Value scale, Value zero, int64_t axis = 0)
 Value fold_in(Builder& b, Value key, uint64_t data);              // a new key
 Value random_bits(Builder& b, Value key, const Shape& shape);     // u32, static shape
 Value random_uniform(Builder& b, Value key, const Shape& shape);  // f32 in [0, 1)
+
+// body(parts of cut..., captured...) -> (joined along axis 0..., added up...): `joined` results of the former
+// kind
+std::vector<Value> in_parts(Builder& b, Graph body, std::vector<Value> cut, std::vector<Value> captured,
+                            int64_t joined, int64_t parts);
 
 }  // namespace temper::ops

@@ -59,6 +59,15 @@ struct CacheLimits {
 };
 Graph specialise_in_parts(const Graph& graph, const SymbolSizes& sizes, const CacheLimits& limits = {});
 
+// A training step, its shapes fixed, in which what lies between two large norms goes through the batch part
+// after part (`in_parts`), as far as it waits for memory. Sums are added in another order, the same one
+// everywhere.
+struct TrainingLimits {
+  int64_t pictures = 8 << 20;  // bytes beyond which a norm is large
+  int64_t part = 2 << 20;      // bytes a part's largest node may read and write; at least one sample
+};
+Graph train_in_parts(const Graph& graph, const TrainingLimits& limits = {});
+
 // Graph inputs of these names become constants. The graph donates nothing.
 Graph bind_inputs(const Graph& graph, const std::map<std::string, Tensor>& values);
 // Those of `values` that are integers, scales or zero points of a quantize or dequantize, and in a graph that

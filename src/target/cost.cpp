@@ -32,7 +32,7 @@ int64_t dot(const Graph& graph, const Node& node) {
 int64_t region_flops(const Node& node) {
   int64_t total = 0;
   for (const Graph& region : node.regions) total += flops(region);
-  return total * node.attributes.get_or<int64_t>("length", 1);
+  return total * node.attributes.get_or<int64_t>("length", node.attributes.get_or<int64_t>("parts", 1));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/threads.h"
 #include "devices/cpu/onednn.h"
+#include "devices/cpu/parts.h"
 #include "devices/cpu/plan.h"
 #include "ir/op.h"
 
@@ -14,13 +15,14 @@ namespace temper::cpu {
 
 namespace {
 
-// `layouts`: of the region's inputs.
-Signature signature_of(const Graph& region, std::span<const int64_t> layouts) {
+// The layouts of the region's inputs and outputs.
+Signature signature_of(const Graph& region, std::span<const int64_t> inputs,
+                       std::span<const int64_t> outputs) {
   Signature result;
   for (size_t i = 0; i < region.inputs.size(); ++i)
-    result.inputs.push_back({region.inputs[i].name, region.type(region.inputs[i].value), layouts[i]});
-  for (const Port& output : region.outputs)
-    result.outputs.push_back({output.name, region.type(output.value)});
+    result.inputs.push_back({region.inputs[i].name, region.type(region.inputs[i].value), inputs[i]});
+  for (size_t i = 0; i < region.outputs.size(); ++i)
+    result.outputs.push_back({region.outputs[i].name, region.type(region.outputs[i].value), outputs[i]});
   return result;
 }
 
@@ -47,9 +49,9 @@ std::vector<LaunchProfile> repeated(std::vector<LaunchProfile> launches, int64_t
   return launches;
 }
 
-// A scan is shown as what its body does: time of all rounds over the threads that shared them.
-struct ScanState : ControlState {
-  explicit ScanState(int64_t rounds) : rounds(rounds) {}
+// Rounds are shown as what their body does: time of all rounds over the threads that shared them.
+struct RoundsState : ControlState {
+  explicit RoundsState(int64_t rounds) : rounds(rounds) {}
   void set_profiling(bool on) override {
     for (const auto& body : bodies) body->state.set_profiling(on);
   }
@@ -81,11 +83,33 @@ struct Counts {
   int64_t length;
 };
 
-// How many rounds of a scan may run at once.
+// Parts of a batch.
+struct Parts {
+  explicit Parts(const Node& node)
+      : cut(static_cast<size_t>(node.attributes.get<int64_t>("cut"))),
+        joined(static_cast<size_t>(node.attributes.get<int64_t>("joined"))),
+        count(node.attributes.get<int64_t>("parts")) {}
+  size_t cut, joined;
+  int64_t count;
+};
+
+bool is_parts(const Node& node) { return node.op->name == "in_parts"; }
+
+// How many rounds may run at once.
 int workers_of(const Node& node, int threads) {
+  if (is_parts(node)) return Parts(node).count >= threads ? threads : 1;
   if (node.op->name != "scan") return 1;
   const Counts counts(node);
   return counts.carries == 0 && counts.length >= threads ? threads : 1;
+}
+
+// Calls round(index, worker) for each of `rounds`, on as many threads at once.
+template <class Round>
+void side_by_side(int64_t rounds, int workers, Round&& round) {
+  std::atomic<int64_t> next = 0;
+  parallel_for_each(workers, [&](int64_t worker) {
+    for (int64_t index = next++; index < rounds; index = next++) round(index, static_cast<int>(worker));
+  });
 }
 
 // What the three share: plans of the regions, and where operands, results and spare memory lie.
@@ -96,32 +120,33 @@ class ControlKernel : public Kernel {
       : node_(request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])]),
         workers_(workers_of(node_, options.threads)),
         scratch_slot_(request.inputs.size() + request.outputs.size()) {
-    std::vector<int64_t> layouts;
+    std::vector<int64_t> layouts, of_results;
     for (const Value input : node_.inputs) {
       const auto found = std::find(request.inputs.begin(), request.inputs.end(), input);
       operands_.push_back(static_cast<size_t>(found - request.inputs.begin()));
       operand_bytes_.push_back(byte_size(request.graph.type(input)));
       layouts.push_back(request.input_layouts[operands_.back()]);
     }
+    for (size_t i = 0; i < node_.outputs.size(); ++i) {
+      const auto found = std::find(request.outputs.begin(), request.outputs.end(),
+                                   Value{request.cluster.nodes[0], static_cast<int32_t>(i)});
+      // A result that nobody reads still needs memory.
+      const bool read = found != request.outputs.end();
+      const auto at = static_cast<size_t>(found - request.outputs.begin());
+      of_results.push_back(read ? request.output_layouts[at] : kRowMajor);
+      results_.push_back(read ? Place{request.inputs.size() + at, 0} : spare(byte_size(node_.outputs[i])));
+    }
     CompileOptions of_body = options;
     of_body.threads = threads_of_body(node_, options.threads);
     of_body.memory_limit = 0;  // it holds for the whole
     const TeamSize team(of_body.threads);
     for (const Graph& region : node_.regions) {
-      plans_.push_back(make_plan(region, signature_of(region, std::span(layouts).subspan(first)), of_body));
+      plans_.push_back(
+          make_plan(region, signature_of(region, std::span(layouts).subspan(first), of_results), of_body));
       arena_bytes_ = std::max(arena_bytes_, plans_.back().arena_bytes);
     }
     arena_bytes_ = (arena_bytes_ + 63) / 64 * 64;
-    take(arena_bytes_ * workers_);
-    for (size_t i = 0; i < node_.outputs.size(); ++i) {
-      const Value output{request.cluster.nodes[0], static_cast<int32_t>(i)};
-      const auto found = std::find(request.outputs.begin(), request.outputs.end(), output);
-      // A result that nobody reads still needs memory.
-      const bool read = found != request.outputs.end();
-      results_.push_back(
-          read ? Place{request.inputs.size() + static_cast<size_t>(found - request.outputs.begin()), 0}
-               : spare(byte_size(node_.outputs[i])));
-    }
+    arenas_ = take(arena_bytes_ * workers_);
   }
 
   int64_t scratch_bytes() const override { return scratch_bytes_; }
@@ -153,7 +178,7 @@ class ControlKernel : public Kernel {
   }
   std::byte* result(void* const* buffers, size_t i) const { return at(buffers, results_[i]); }
   std::byte* arena(void* const* buffers, int worker = 0) const {
-    return arena_bytes_ > 0 ? at(buffers, {scratch_slot_, worker * arena_bytes_}) : nullptr;
+    return arena_bytes_ > 0 ? at(buffers, {scratch_slot_, arenas_ + worker * arena_bytes_}) : nullptr;
   }
   const Plan& plan() const { return plans_[0]; }
 
@@ -170,7 +195,7 @@ class ControlKernel : public Kernel {
 
   size_t scratch_slot_;
   std::vector<Plan> plans_;
-  int64_t arena_bytes_ = 0, scratch_bytes_ = 0;
+  int64_t arena_bytes_ = 0, arenas_ = 0, scratch_bytes_ = 0;
   std::vector<size_t> operands_;  // slots
   std::vector<Place> results_;
 };
@@ -197,7 +222,7 @@ class ScanKernel : public ControlKernel {
   }
 
   std::unique_ptr<KernelState> make_state() const override {
-    return with_bodies(std::make_unique<ScanState>(counts_.length));
+    return with_bodies(std::make_unique<RoundsState>(counts_.length));
   }
   std::vector<LaunchProfile> launches() const override {
     return repeated(launches_of(plan()), counts_.length);
@@ -207,7 +232,10 @@ class ScanKernel : public ControlKernel {
     auto& bodies = static_cast<ControlState*>(state)->bodies;
     for (const auto& body : bodies)
       for (size_t i = 0; i < body->arguments.size(); ++i) body->arguments[i] = operand(buffers, i);
-    if (workers_ > 1) return run_side_by_side(buffers, bodies);
+    if (workers_ > 1)
+      return side_by_side(counts_.length, workers_, [&](int64_t step, int worker) {
+        run_step(buffers, *bodies[static_cast<size_t>(worker)], step, worker);
+      });
     for (int64_t step = 0; step < counts_.length; ++step) run_step(buffers, *bodies[0], step, 0);
     if (counts_.length > 0) return;
     for (size_t i = 0; i < counts_.carries; ++i)
@@ -215,14 +243,6 @@ class ScanKernel : public ControlKernel {
   }
 
  private:
-  void run_side_by_side(void* const* buffers, std::vector<std::unique_ptr<Body>>& bodies) const {
-    std::atomic<int64_t> next = 0;
-    parallel_for_each(workers_, [&](int64_t worker) {
-      for (int64_t step = next++; step < counts_.length; step = next++)
-        run_step(buffers, *bodies[static_cast<size_t>(worker)], step, static_cast<int>(worker));
-    });
-  }
-
   void run_step(void* const* buffers, Body& body, int64_t step, int worker) const {
     const int64_t index = reverse_ ? counts_.length - 1 - step : step;
     const bool to_result = (counts_.length - 1 - step) % 2 == 0;
@@ -239,6 +259,55 @@ class ScanKernel : public ControlKernel {
   const Counts counts_;
   const bool reverse_;
   std::vector<Place> second_;
+};
+
+// What is joined is written where it belongs; what is added up lies in spare memory, part after part, until
+// all are there, so that the sum does not depend on who was first.
+class InPartsKernel : public ControlKernel {
+ public:
+  InPartsKernel(const KernelRequest& request, const CompileOptions& options)
+      : ControlKernel(request, options), parts_(node_) {
+    for (size_t i = parts_.joined; i < node_.outputs.size(); ++i) {
+      const int64_t bytes = byte_size(node_.outputs[i]);
+      sums_.push_back({spare(bytes * parts_.count), bytes});
+    }
+  }
+
+  std::unique_ptr<KernelState> make_state() const override {
+    return with_bodies(std::make_unique<RoundsState>(parts_.count));
+  }
+  std::vector<LaunchProfile> launches() const override { return repeated(launches_of(plan()), parts_.count); }
+
+  void run(void* const* buffers, KernelState* state) const override {
+    auto& bodies = static_cast<ControlState*>(state)->bodies;
+    for (const auto& body : bodies)
+      for (size_t i = parts_.cut; i < body->arguments.size(); ++i) body->arguments[i] = operand(buffers, i);
+    side_by_side(parts_.count, workers_, [&](int64_t part, int worker) {
+      run_part(buffers, *bodies[static_cast<size_t>(worker)], part, worker);
+    });
+    for (size_t i = 0; i < sums_.size(); ++i)
+      sum_parts(reinterpret_cast<const float*>(at(buffers, sums_[i].place)), sums_[i].bytes / 4,
+                static_cast<size_t>(parts_.count), sums_[i].bytes / 4,
+                reinterpret_cast<float*>(result(buffers, parts_.joined + i)));
+  }
+
+ private:
+  void run_part(void* const* buffers, Body& body, int64_t part, int worker) const {
+    for (size_t i = 0; i < parts_.cut; ++i)
+      body.arguments[i] = operand(buffers, i) + part * (operand_bytes_[i] / parts_.count);
+    for (size_t i = 0; i < parts_.joined; ++i)
+      body.results[i] = result(buffers, i) + part * (byte_size(node_.outputs[i]) / parts_.count);
+    for (size_t i = 0; i < sums_.size(); ++i)
+      body.results[parts_.joined + i] = at(buffers, sums_[i].place) + part * sums_[i].bytes;
+    body.run(arena(buffers, worker));
+  }
+
+  struct Sum {
+    Place place;
+    int64_t bytes;
+  };
+  const Parts parts_;
+  std::vector<Sum> sums_;
 };
 
 class WhileKernel : public ControlKernel {
@@ -279,17 +348,23 @@ bool is_control(const Node& node) { return !node.regions.empty(); }
 
 int threads_of_body(const Node& node, int threads) { return workers_of(node, threads) > 1 ? 1 : threads; }
 
+bool is_cut(const Node& node, size_t operand) { return is_parts(node) && operand < Parts(node).cut; }
+bool is_joined(const Node& node, size_t result) { return is_parts(node) && result < Parts(node).joined; }
+
 bool takes_any_layout(const Node& node, size_t operand) {
+  if (is_parts(node)) return !is_cut(node, operand);
   if (node.op->name != "scan") return false;
   const Counts counts(node);
   return operand >= counts.carries + counts.xs;
 }
 
-std::vector<int64_t> wanted_layouts(const Node& scan, int threads) {
-  const Graph& body = scan.regions[0];
+std::vector<int64_t> wanted_layouts(const Node& node, int threads) {
+  const Graph& body = node.regions[0];
   const std::vector<Cluster> clusters = make_clusters(body);
   const std::vector<Operands> operands = operands_of(body, clusters);
-  const Layouts layouts(body, clusters, operands, threads_of_body(scan, threads));
+  // Weights of a scan are read only; those of a step the optimizer meets, too.
+  const Layouts layouts(body, clusters, operands, threads_of_body(node, threads),
+                        {.may_fill = !is_parts(node)});
   std::vector<int64_t> result;
   for (const Port& input : body.inputs) result.push_back(layouts.of(input.value));
   return result;
@@ -299,12 +374,16 @@ Claim claim_control(const Graph& graph, const Node& node) {
   for (const Value input : node.inputs)
     if (is_packed(graph.type(input).dtype))
       return {Claim::refuse, concat("no regions over ", to_string(graph.type(input).dtype))};
+  for (size_t i = 0; is_parts(node) && i < node.outputs.size(); ++i)
+    if (!is_joined(node, i) && node.outputs[i].dtype != DType::f32)
+      return {Claim::decompose, "its kernel adds up in f32"};
   return {Claim::kernel, node.op->name == "call" ? "its body" : "a loop over its body's launches"};
 }
 
 std::unique_ptr<Kernel> make_control(const KernelRequest& request, const CompileOptions& options) {
   const std::string_view name = request.graph.nodes()[static_cast<size_t>(request.cluster.nodes[0])].op->name;
   if (name == "scan") return std::make_unique<ScanKernel>(request, options);
+  if (name == "in_parts") return std::make_unique<InPartsKernel>(request, options);
   if (name == "cond") return std::make_unique<CondKernel>(request, options);
   TEMPER_CHECK(name == "while_loop", name);
   return std::make_unique<WhileKernel>(request, options);

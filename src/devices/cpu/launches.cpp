@@ -48,12 +48,23 @@ Placement around_dot(const Graph& graph, const Cluster& cluster, const Operands&
   return placement;
 }
 
-// What a scan captures as it lies, the rest row-major.
+// What is captured as it lies, parts of a batch channels-last, their sums wherever they are wanted, the rest
+// row-major.
 Placement around_control(const Graph& graph, const Node& node, const Operands& operands,
-                         const std::function<int64_t(Value)>& present) {
+                         const Layouts& layouts, const std::function<int64_t(Value)>& present) {
   Placement placement = all_row_major(operands);
+  const bool parts = node.op->name == "in_parts";
+  for (size_t i = 0; parts && i < operands.outputs.size(); ++i) {
+    const Value output = operands.outputs[i];
+    placement.outputs[i] = is_joined(node, static_cast<size_t>(output.index))
+                               ? channels_last(graph.type(output).shape.rank())
+                               : layouts.of(output);
+  }
   for (size_t i = 0; i < operands.inputs.size(); ++i) {
-    bool any = is_leaf(graph.node(operands.inputs[i]));
+    bool any = is_leaf(graph.node(operands.inputs[i])), cut = false;
+    for (size_t k = 0; k < node.inputs.size(); ++k)
+      cut = cut || (node.inputs[k] == operands.inputs[i] && is_cut(node, k));
+    if (cut) placement.inputs[i] = channels_last(graph.type(operands.inputs[i]).shape.rank());
     for (size_t k = 0; k < node.inputs.size(); ++k)
       any = any && (node.inputs[k] != operands.inputs[i] || takes_any_layout(node, k));
     if (any) placement.inputs[i] = present(operands.inputs[i]);
@@ -84,7 +95,7 @@ LaunchKernel make_launch(const Graph& graph, const Cluster& cluster, const Opera
         options.threads};
   };
   if (is_control(root)) {
-    Placement placement = around_control(graph, root, operands, present);
+    Placement placement = around_control(graph, root, operands, layouts, present);
     return {make_control(request(placement), options), std::move(placement)};
   }
   if (!is_contraction(root)) {

@@ -65,15 +65,20 @@ int highest_rank(const Graph& graph, const Operands& operands) {
 class Chooser {
  public:
   Chooser(const Graph& graph, std::span<const Cluster> clusters, std::span<const Operands> operands,
-          const std::vector<int>& first, int threads, std::span<const Argument> known)
+          const std::vector<int>& first, int threads, const Layouts::Known& known)
       : graph_(graph),
         clusters_(clusters),
         operands_(operands),
         first_(first),
         threads_(threads),
+        may_fill_(known.may_fill),
         readers_(users(graph)),
         classes_(first.back()) {
-    for (size_t i = 0; i < known.size(); ++i) known_.emplace(graph.inputs[i].value, known[i].layout);
+    for (size_t i = 0; i < known.inputs.size(); ++i)
+      known_.emplace(graph.inputs[i].value, known.inputs[i].layout);
+    for (size_t i = 0; i < known.outputs.size(); ++i)
+      if (known.outputs[i].layout != kRowMajor)
+        classes_.vote(id(graph.outputs[i].value), known.outputs[i].layout);
   }
 
   std::vector<int64_t> choose() {
@@ -149,8 +154,9 @@ class Chooser {
       return classes_.vote(id(weights), known->second);
     // Weights that the kernel casts it also moves, so the gradient decides.
     const bool casts = graph_.type(weights).dtype != convolution->dtype;
-    classes_.vote(id(weights), casts ? best_gradient_layout(*convolution, threads_)
-                                     : best_weight_layout(*convolution, threads_, only_weights(weights)));
+    classes_.vote(id(weights),
+                  casts ? best_gradient_layout(*convolution, threads_)
+                        : best_weight_layout(*convolution, threads_, may_fill_ && only_weights(weights)));
   }
 
   // Whether nothing would meet the zeros that fill blocks: all who read it are forward convolutions.
@@ -170,17 +176,30 @@ class Chooser {
     return operand == 1 && (node.op->name == "conv2d" || node.op->name == "conv_general");
   }
 
-  // What every round of a scan reads is stored as its body wants it.
+  // What every round of a scan reads, or every part of a batch, is stored as the body wants it.
   void vote_captured(const Node& node) {
-    if (node.op->name != "scan") return;
+    if (node.op->name != "scan" && node.op->name != "in_parts") return;
+    const bool any = node.op->name == "in_parts";
     const std::vector<int64_t> wanted = wanted_layouts(node, threads_);
     for (size_t i = 0; i < wanted.size(); ++i)
-      if (takes_any_layout(node, i) && is_leaf(graph_.node(node.inputs[i])) && only_weights(node.inputs[i]))
+      if (takes_any_layout(node, i) && is_leaf(graph_.node(node.inputs[i])) &&
+          (any || only_weights(node.inputs[i])))
         classes_.vote(id(node.inputs[i]), wanted[i]);
+  }
+
+  void vote_parts(int index) {
+    const Node& node = graph_.nodes()[static_cast<size_t>(index)];
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (is_cut(node, i))
+        classes_.vote(id(node.inputs[i]), channels_last(graph_.type(node.inputs[i]).shape.rank()));
+    for (size_t i = 0; i < node.outputs.size(); ++i)
+      if (is_joined(node, i))
+        classes_.vote(id({index, static_cast<int32_t>(i)}), channels_last(node.outputs[i].shape.rank()));
   }
 
   void vote_activations(const Cluster& cluster, const Operands& operands) {
     const Node& node = graph_.nodes()[static_cast<size_t>(cluster.nodes[0])];
+    if (node.op->name == "in_parts") return vote_parts(cluster.nodes[0]);
     if (!convolution_of(graph_, node)) return;
     const std::string_view name = node.op->name;
     const auto vote = [&](Value value) {
@@ -224,6 +243,7 @@ class Chooser {
   std::span<const Operands> operands_;
   const std::vector<int>& first_;
   int threads_;
+  bool may_fill_;
   const std::vector<std::vector<int>> readers_;
   Classes classes_;
   std::map<Value, int64_t> known_;  // of inputs
@@ -232,7 +252,7 @@ class Chooser {
 }  // namespace
 
 Layouts::Layouts(const Graph& graph, std::span<const Cluster> clusters, std::span<const Operands> operands,
-                 int threads, std::span<const Argument> known) {
+                 int threads, const Known& known) {
   first_.push_back(0);
   for (const Node& node : graph.nodes())
     first_.push_back(first_.back() + static_cast<int>(node.outputs.size()));

@@ -8,9 +8,14 @@ namespace temper::cpu {
 // and donated pairs pass a layout on. The rest is row-major.
 class Layouts {
  public:
-  // known: the graph's inputs, if their layouts were chosen before; else empty.
+  // What was decided before, if anything was.
+  struct Known {
+    std::span<const Argument> inputs = {}, outputs = {};  // of the graph
+    bool may_fill =
+        true;  // whether weights that only convolutions read may lie in blocks filled up with zeros
+  };
   Layouts(const Graph& graph, std::span<const Cluster> clusters, std::span<const Operands> operands,
-          int threads, std::span<const Argument> known = {});
+          int threads, const Known& known);
   int64_t of(Value value) const { return layout_[index(value)]; }
 
  private:

@@ -24,4 +24,7 @@ Graph unsigned_integers(const Graph& graph);
 // Moves and maxima between a dequantize and a quantize of the same scale and zero point run on the integers.
 Graph move_integers(const Graph& graph);
 
+// A training step's large pictures go through it in parts that stay in a cache.
+Graph batches_in_parts(const Graph& graph);
+
 }  // namespace temper::cpu

@@ -7,8 +7,6 @@
 
 namespace temper::cpu {
 
-namespace {
-
 void sum_parts(const float* parts, int64_t stride, size_t count, int64_t elements, float* result) {
   constexpr int64_t kChunk = 4096;
   const int64_t chunks = (elements + kChunk - 1) / kChunk;
@@ -22,8 +20,6 @@ void sum_parts(const float* parts, int64_t stride, size_t count, int64_t element
     }
   }
 }
-
-}  // namespace
 
 void PartsKernel::run(void* const* buffers, KernelState* state) const {
   auto& bound = static_cast<BoundSteps&>(*state);

@@ -8,6 +8,9 @@ namespace temper::cpu {
 inline constexpr int64_t kParts = 4;
 inline int64_t batch_parts(int64_t batch) { return std::min(kParts, batch); }
 
+// result[i] = parts[i] + parts[stride + i] + ..., `count` of them, in that order
+void sum_parts(const float* parts, int64_t stride, size_t count, int64_t elements, float* result);
+
 // Steps that every thread works on, then parts that threads take one at a time, then perhaps a sum over the
 // parts, then the remaining steps.
 class PartsKernel : public Kernel {

@@ -24,7 +24,7 @@ class Planner {
         options_(options),
         clusters_(make_clusters(graph)),
         operands_(operands_of(graph, clusters_)),
-        layouts_(graph, clusters_, operands_, options.threads, signature.inputs) {}
+        layouts_(graph, clusters_, operands_, options.threads, {signature.inputs, signature.outputs}) {}
 
   Plan plan() {
     add_arguments();

@@ -45,7 +45,7 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
   if (program.options.threads <= 0) program.options.threads = facts.threads;
   program.clusters = make_clusters(graph);
   const std::vector<Operands> operands = operands_of(graph, program.clusters);
-  const Layouts layouts(graph, program.clusters, operands, program.options.threads);
+  const Layouts layouts(graph, program.clusters, operands, program.options.threads, {});
   const Signature seen = signature(graph, layouts);
   program.inputs = seen.inputs;
   program.outputs = seen.outputs;
@@ -70,7 +70,7 @@ const Target& cpu_target() {
   static const Target target{.name = "cpu",
                              .claim = claim,
                              .legalize = {inline_calls, widen_contractions, unsigned_integers, move_integers,
-                                          scale_results, compare_results},
+                                          scale_results, compare_results, batches_in_parts},
                              .compile = compile};
   return target;
 }

@@ -232,7 +232,20 @@ struct GradientOperands {
   Operand x, scale, bias, mean, variance, dy, y, gated;  // bias, y, gated may be absent
 };
 
-// With z = (x - mean) rstd: dx = scale rstd (dy - mean dy - z mean (dy z))
+struct Sums {
+  double dy, dyz;  // z = (x - mean) rstd
+};
+
+// What `apply_gradient` reads of one channel: dx = scale rstd (dy - mean dy - z mean (dy z))
+void set_gradient_channel(const Scratch& s, int64_t c, float mean, double scale, double variance,
+                          double epsilon, const Sums& sums, double count) {
+  const double rstd = 1 / std::sqrt(variance + epsilon), factor = scale * rstd;
+  s.centre[c] = mean;
+  s.factor[c] = static_cast<float>(factor);
+  s.slope[c] = static_cast<float>(factor * rstd * sums.dyz / count);
+  s.shift[c] = static_cast<float>(factor * sums.dy / count);
+}
+
 template <class T>
 std::unique_ptr<Kernel> make_gradient(const NodeRequest& request, const GradientOperands& o, Bounds bounds) {
   const Operand dx = request.output(0), dscale = request.output(1), dbias = request.output(2);
@@ -259,15 +272,12 @@ std::unique_ptr<Kernel> make_gradient(const NodeRequest& request, const Gradient
         repeat(p, {s.centre, s.forward_factor, s.forward_shift});
         sum(p, Summed<T>{x, dy, gate}, s);
         for (int64_t c = 0; c < p.channels; ++c) {
-          const double rstd =
-              1 / std::sqrt(static_cast<double>(o.variance.in<const float>(buffers)[c]) + epsilon);
-          const double sum_dy = s.sums[c], sum_dyz = s.sums[p.width() + c] * rstd;
-          const double factor = static_cast<double>(o.scale.in<const float>(buffers)[c]) * rstd;
-          s.factor[c] = static_cast<float>(factor);
-          s.slope[c] = static_cast<float>(factor * rstd * sum_dyz / p.count());
-          s.shift[c] = static_cast<float>(factor * sum_dy / p.count());
-          if (dscale) dscale.in<float>(buffers)[c] = static_cast<float>(sum_dyz);
-          if (dbias) dbias.in<float>(buffers)[c] = static_cast<float>(sum_dy);
+          const double v = o.variance.in<const float>(buffers)[c];
+          const Sums sums{s.sums[c], s.sums[p.width() + c] / std::sqrt(v + epsilon)};
+          set_gradient_channel(s, c, s.centre[c], o.scale.in<const float>(buffers)[c], v, epsilon, sums,
+                               p.count());
+          if (dscale) dscale.in<float>(buffers)[c] = static_cast<float>(sums.dyz);
+          if (dbias) dbias.in<float>(buffers)[c] = static_cast<float>(sums.dy);
         }
         if (!dx) return;
         if (gate.kept)
@@ -278,7 +288,7 @@ std::unique_ptr<Kernel> make_gradient(const NodeRequest& request, const Gradient
 }
 
 template <class T>
-std::unique_ptr<Kernel> make_infer(const NodeRequest& request) {
+std::unique_ptr<Kernel> make_infer(const NodeRequest& request, const Operand& addend, Bounds bounds) {
   const Operand x = request.input(0), scale = request.input(1), bias = request.input(2),
                 mean = request.input(3), variance = request.input(4), y = request.output(0);
   const double epsilon = request.attributes().get<double>("epsilon");
@@ -291,7 +301,38 @@ std::unique_ptr<Kernel> make_infer(const NodeRequest& request) {
         for (int64_t c = 0; c < p.channels; ++c)
           set_channel(s, c, mean.in<const float>(buffers)[c], variance.in<const float>(buffers)[c],
                       parameters);
-        apply<T>(p, x.in<const T>(buffers), nullptr, kUnbounded, s, y.in<T>(buffers));
+        apply<T>(p, x.in<const T>(buffers), addend.in<const T>(buffers), bounds, s, y.in<T>(buffers));
+      },
+      scratch_bytes(p));
+}
+
+// The map of make_gradient, whose sums are operands.
+template <class T>
+std::unique_ptr<Kernel> make_input_gradient(const NodeRequest& request) {
+  const Operand x = request.input(0), scale = request.input(1), bias = request.input(2),
+                mean = request.input(3), variance = request.input(4), dy = request.input(5),
+                dscale = request.input(6), dbias = request.input(7), dx = request.output(0);
+  const double epsilon = request.attributes().get<double>("epsilon");
+  const auto count = static_cast<double>(request.attributes().get<int64_t>("count"));
+  const Bounds bounds = bounds_of(request);
+  const Picture p = picture(x);
+  const int scratch = request.scratch();
+  return function_kernel(
+      [=](void* const* buffers) {
+        const Scratch s(p, buffers[scratch]);
+        const Gate<T> gate{.open = bounds.low == -kInfinity && bounds.high == kInfinity,
+                           .factor = s.forward_factor,
+                           .shift = s.forward_shift,
+                           .bounds = bounds};
+        for (int64_t c = 0; c < p.channels; ++c) {
+          const Sums sums{dbias.in<const float>(buffers)[c], dscale.in<const float>(buffers)[c]};
+          const float centre = mean.in<const float>(buffers)[c], wide = variance.in<const float>(buffers)[c];
+          set_gradient_channel(s, c, centre, scale.in<const float>(buffers)[c], wide, epsilon, sums, count);
+          s.forward_factor[c] = scale.in<const float>(buffers)[c] * reciprocal_root(wide, epsilon);
+          s.forward_shift[c] = bias.in<const float>(buffers)[c];
+        }
+        repeat(p, {s.centre, s.forward_factor, s.forward_shift});
+        apply_gradient<T>(p, x.in<const T>(buffers), dy.in<const T>(buffers), gate, s, dx.in<T>(buffers));
       },
       scratch_bytes(p));
 }
@@ -299,7 +340,19 @@ std::unique_ptr<Kernel> make_infer(const NodeRequest& request) {
 }  // namespace
 
 std::unique_ptr<Kernel> make_batch_norm_infer(const NodeRequest& request) {
-  return with_width(request.input(0).type.dtype, [&](auto t) { return make_infer<decltype(t)>(request); });
+  return with_width(request.input(0).type.dtype,
+                    [&](auto t) { return make_infer<decltype(t)>(request, {}, kUnbounded); });
+}
+
+std::unique_ptr<Kernel> make_batch_norm_act_infer(const NodeRequest& request) {
+  return with_width(request.input(0).type.dtype, [&](auto t) {
+    return make_infer<decltype(t)>(request, request.input(5), bounds_of(request));
+  });
+}
+
+std::unique_ptr<Kernel> make_batch_norm_act_input_grad(const NodeRequest& request) {
+  return with_width(request.input(0).type.dtype,
+                    [&](auto t) { return make_input_gradient<decltype(t)>(request); });
 }
 
 std::unique_ptr<Kernel> make_batch_norm_train(const NodeRequest& request) {

@@ -75,6 +75,8 @@ std::unique_ptr<Kernel> make_batch_norm_train(const NodeRequest&);
 std::unique_ptr<Kernel> make_batch_norm_grad(const NodeRequest&);
 std::unique_ptr<Kernel> make_batch_norm_act_train(const NodeRequest&);
 std::unique_ptr<Kernel> make_batch_norm_act_grad(const NodeRequest&);
+std::unique_ptr<Kernel> make_batch_norm_act_infer(const NodeRequest&);
+std::unique_ptr<Kernel> make_batch_norm_act_input_grad(const NodeRequest&);
 inline constexpr int64_t kMaxPoolTaps = 1024;  // places of a window
 std::unique_ptr<Kernel> make_pool(const NodeRequest&);
 std::unique_ptr<Kernel> make_pool_grad(const NodeRequest&);

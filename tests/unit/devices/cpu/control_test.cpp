@@ -23,8 +23,8 @@ double tolerance(const Sample& sample, DType dtype) {
 }  // namespace
 
 TEST(Samples, OfWhatTheExecutorOwnsAgreeWithTheReference) {
-  for (const char* name : {"call", "scan", "cond", "while_loop", "dot_general", "conv_general", "conv2d",
-                           "conv_input_grad", "conv_weight_grad"}) {
+  for (const char* name : {"call", "scan", "in_parts", "cond", "while_loop", "dot_general", "conv_general",
+                           "conv2d", "conv_input_grad", "conv_weight_grad"}) {
     EXPECT_FALSE(op(name).samples().empty());
     for (const Sample& sample : op(name).samples()) {
       SCOPED_TRACE(std::string(name) + ": " + sample.name);
