@@ -59,6 +59,13 @@ class Epilogue {
         return 1 / (1 + std::exp(-value));
       case PostOp::tanh:
         return std::tanh(value);
+      case PostOp::gelu:
+        return value * (1 + std::erf(value * static_cast<Number>(std::numbers::sqrt2 / 2))) / 2;
+      case PostOp::gelu_tanh: {
+        const auto slope = static_cast<Number>(std::numbers::sqrt2 * std::numbers::inv_sqrtpi);
+        return value *
+               (1 + std::tanh(slope * (value + static_cast<Number>(0.044715) * value * value * value))) / 2;
+      }
       case PostOp::scale:
         return value * static_cast<Number>(post.factor);
       case PostOp::add:

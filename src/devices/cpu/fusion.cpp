@@ -79,6 +79,10 @@ bool extend(Fusion& fusion, const Graph& graph, int index) {
   } else if (is(node, "sigmoid") || is(node, "tanh")) {
     fusion.posts.push_back({.kind = is(node, "tanh") ? PostOp::tanh : PostOp::sigmoid});
     taken = true;
+  } else if (is(node, "gelu")) {
+    const bool approximate = node.attributes.get<bool>("approximate");
+    fusion.posts.push_back({.kind = approximate ? PostOp::gelu_tanh : PostOp::gelu});
+    taken = true;
   } else if (is(node, "mul")) {
     const Value other = node.inputs[node.inputs[0] == fusion.result ? 1 : 0];
     const auto factor = ops::uniform_constant(graph, other);

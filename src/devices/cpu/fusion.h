@@ -5,7 +5,8 @@
 namespace temper::cpu {
 
 struct PostOp {
-  enum Kind { relu, clip, sigmoid, tanh, scale, add } kind;
+  enum Kind { relu, clip, sigmoid, tanh, gelu, gelu_tanh, scale, add } kind;
+  bool is_curve() const { return kind == sigmoid || kind == tanh || kind == gelu || kind == gelu_tanh; }
   double low = 0, high = 0;             // clip
   double factor = 1;                    // scale
   Value operand;                        // add: of the result's type, or

@@ -63,8 +63,7 @@ class Posts {
       if (post.kind == PostOp::scale && post.factor > 0) factor *= post.factor;
       if (post.kind == PostOp::add && post.scaling)
         return {static_cast<double>(post.scaling->scale) / factor, -static_cast<double>(post.scaling->zero)};
-      if (post.kind == PostOp::add || post.kind == PostOp::sigmoid || post.kind == PostOp::tanh ||
-          (post.kind == PostOp::scale && post.factor <= 0))
+      if (post.kind == PostOp::add || post.is_curve() || (post.kind == PostOp::scale && post.factor <= 0))
         return {};
     }
     if (!fusion_.quantised) return {};
@@ -95,11 +94,11 @@ class Posts {
       case PostOp::clip:
         return bound(post.low, post.high);
       case PostOp::sigmoid:
-        become({});
-        return eltwise(algorithm::eltwise_logistic, 0, 0);
       case PostOp::tanh:
+      case PostOp::gelu:
+      case PostOp::gelu_tanh:
         become({});
-        return eltwise(algorithm::eltwise_tanh, 0, 0);
+        return eltwise(curve_of(post), 0, 0);
       case PostOp::scale:
         if (post.factor > 0) {
           // t stays what it is: offset and all

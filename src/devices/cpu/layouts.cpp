@@ -86,6 +86,7 @@ class Chooser {
     join_maps();
     for (const Cluster& cluster : clusters_) {
       vote_weights(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
+      vote_matrix(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
       vote_captured(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
     }
     for (size_t i = 0; i < clusters_.size(); ++i) vote_activations(clusters_[i], operands_[i]);
@@ -157,6 +158,20 @@ class Chooser {
     classes_.vote(id(weights),
                   casts ? best_gradient_layout(*convolution, threads_)
                         : best_weight_layout(*convolution, threads_, may_fill_ && only_weights(weights)));
+  }
+
+  // A matrix from outside that one product alone reads lies as that product's kernel would pack it.
+  void vote_matrix(const Node& node) {
+    if (node.op->name != "dot_general" || runs_on_integers(graph_, node)) return;
+    const Value matrix = node.inputs[1];
+    const auto is_matrix = [&](const Port& port) { return port.value == matrix; };
+    if (!may_fill_ || !is_leaf(graph_.node(matrix)) ||
+        readers_[static_cast<size_t>(matrix.node)].size() != 1 || node.inputs[0] == matrix ||
+        std::ranges::any_of(graph_.outputs, is_matrix))
+      return;
+    if (const auto known = known_.find(matrix); known != known_.end())
+      return classes_.vote(id(matrix), known->second);
+    if (const auto layout = packed_layout(graph_, node, threads_)) classes_.vote(id(matrix), *layout);
   }
 
   // Whether nothing would meet the zeros that fill blocks: all who read it are forward convolutions.

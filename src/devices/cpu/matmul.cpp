@@ -108,6 +108,12 @@ Descriptor describe(DType dtype, const Matrix& matrix) {
   return {matrix.sizes, *data_type(dtype), matrix.strides};
 }
 
+// A matrix in blocks, seen as [contracted, free].
+Descriptor describe_packed(const Dot& dot, int64_t layout) {
+  const Descriptor stored = descriptor(dot.y.dtype, dot.y.shape, layout);
+  return dot.y_contract[0] == 0 ? stored : stored.permute_axes({1, 0});
+}
+
 // The layout that has these axes in this order; row-major if there are too many.
 int64_t in_order(const Shape& shape, const Ints& batch, const Ints& rows, const Ints& columns) {
   if (shape.rank() > Layout::kMaxRank) return kRowMajor;
@@ -141,9 +147,27 @@ bool onednn_multiplies(DType dtype) {
 
 DotLayouts dot_layouts(const Graph& graph, const Node& node, int64_t x_present, int64_t y_present) {
   const Dot dot(graph, node);
+  const bool y_fits = dot.y_matrix(y_present) || !is_permutation(y_present);  // or packed for this product
   return {
       dot.x_matrix(x_present) ? x_present : in_order(dot.x.shape, dot.x_batch, dot.x_free, dot.x_contract),
-      dot.y_matrix(y_present) ? y_present : in_order(dot.y.shape, dot.y_batch, dot.y_contract, dot.y_free)};
+      y_fits ? y_present : in_order(dot.y.shape, dot.y_batch, dot.y_contract, dot.y_free)};
+}
+
+std::optional<int64_t> packed_layout(const Graph& graph, const Node& node, int threads) {
+  const Dot dot(graph, node);
+  const bool matrices = dot.y.shape.rank() == 2 && dot.y_batch.empty() && dot.y_contract.size() == 1;
+  const auto x = dot.x_matrix(kRowMajor);
+  if (!matrices || !x || !onednn_multiplies(dot.y.dtype) || dot.y.shape.elements() == 0 || x->sizes[0] == 0)
+    return std::nullopt;
+  const TeamSize team(threads);
+  const memory::dims wanted{x->sizes[1], dot.y.shape.size(static_cast<int>(dot.y_free[0]))};
+  const auto type = *data_type(dot.y.dtype);
+  const auto description = dnnl::matmul::primitive_desc(
+      engine(), describe(dot.x.dtype, *x), Descriptor(wanted, type, memory::format_tag::any),
+      describe(node.outputs[0].dtype, dense({x->sizes[0], wanted[1]})), user_scratchpad(), true);
+  if (!description) return std::nullopt;
+  const Descriptor packed = description.weights_desc();
+  return layout_of(dot.y_contract[0] == 0 ? packed : packed.permute_axes({1, 0}), 2, true);
 }
 
 bool can_store_product(const Graph& graph, const Cluster& cluster, int64_t layout) {
@@ -166,9 +190,11 @@ std::unique_ptr<Kernel> make_matmul(const KernelRequest& request) {
   if (!onednn_multiplies(dtype) || empty) return nullptr;
   int x_slot = position(request.inputs, node.inputs[0]), y_slot = position(request.inputs, node.inputs[1]);
   auto x = dot.x_matrix(request.input_layouts[static_cast<size_t>(x_slot)]);
-  auto y = dot.y_matrix(request.input_layouts[static_cast<size_t>(y_slot)]);
+  const int64_t y_layout = request.input_layouts[static_cast<size_t>(y_slot)];
+  const bool packed = !is_permutation(y_layout);
+  auto y = dot.y_matrix(packed ? kRowMajor : y_layout);
   auto z = dot.z_matrix(node.outputs[0].shape, request.output_layouts[0]);
-  if (!x || !y || !z || x->sizes.size() > DNNL_MAX_NDIMS) return nullptr;
+  if (!x || !y || !z || x->sizes.size() > DNNL_MAX_NDIMS || (packed && is_turned(*z))) return nullptr;
   if (is_turned(*z)) {  // oneDNN writes dense rows: z' = y' x'
     x = turned(*std::exchange(y, turned(*x)));
     z = turned(*z);
@@ -188,7 +214,8 @@ std::unique_ptr<Kernel> make_matmul(const KernelRequest& request) {
     bias = describe(request.graph.type(fusion.bias).dtype, dense(ones));
     bindings.push_back({DNNL_ARG_BIAS, bias, position(request.inputs, fusion.bias)});
   }
-  const Descriptor left = describe(dtype, *x), right = describe(dtype, *y);
+  const Descriptor left = describe(dtype, *x),
+                   right = packed ? describe_packed(dot, y_layout) : describe(dtype, *y);
   const auto description =
       fusion.bias ? dnnl::matmul::primitive_desc(engine(), left, right, bias, result, attributes, true)
                   : dnnl::matmul::primitive_desc(engine(), left, right, result, attributes, true);

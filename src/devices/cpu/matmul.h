@@ -11,6 +11,10 @@ struct DotLayouts {
 };
 DotLayouts dot_layouts(const Graph& graph, const Node& dot, int64_t x_present, int64_t y_present);
 
+// The blocks in which a product wants operand 1, a matrix that nobody else reads, so that no run packs it
+// again; none if they have no name, or the product is not one of two matrices.
+std::optional<int64_t> packed_layout(const Graph& graph, const Node& dot, int threads);
+
 bool onednn_multiplies(DType dtype);
 
 // Whether make_matmul writes its result in a layout that is not row-major.

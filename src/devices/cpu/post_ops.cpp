@@ -12,6 +12,22 @@ int position(std::span<const Value> values, Value value) {
   return static_cast<int>(found - values.begin());
 }
 
+dnnl::algorithm curve_of(const PostOp& post) {
+  using dnnl::algorithm;
+  switch (post.kind) {
+    case PostOp::sigmoid:
+      return algorithm::eltwise_logistic;
+    case PostOp::tanh:
+      return algorithm::eltwise_tanh;
+    case PostOp::gelu:
+      return algorithm::eltwise_gelu_erf;
+    case PostOp::gelu_tanh:
+      return algorithm::eltwise_gelu_tanh;
+    default:
+      TEMPER_CHECK(false, "not a curve");
+  }
+}
+
 std::vector<Binding> bind_posts(dnnl::primitive_attr& attributes, const Fusion& fusion,
                                 const Descriptor& result, const KernelRequest& request) {
   using dnnl::algorithm;
@@ -28,10 +44,10 @@ std::vector<Binding> bind_posts(dnnl::primitive_attr& attributes, const Fusion& 
                              static_cast<float>(post.high));
         break;
       case PostOp::sigmoid:
-        posts.append_eltwise(algorithm::eltwise_logistic, 0, 0);
-        break;
       case PostOp::tanh:
-        posts.append_eltwise(algorithm::eltwise_tanh, 0, 0);
+      case PostOp::gelu:
+      case PostOp::gelu_tanh:
+        posts.append_eltwise(curve_of(post), 0, 0);
         break;
       case PostOp::scale:
         posts.append_eltwise(algorithm::eltwise_linear, static_cast<float>(post.factor), 0);

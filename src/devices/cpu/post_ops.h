@@ -15,6 +15,8 @@ struct Slots {
   int output, scratch;
 };
 
+dnnl::algorithm curve_of(const PostOp& post);  // of one that is a curve
+
 // Appends the fusion's posts to `attributes`; returns the arguments they read, which lie as the result does.
 std::vector<Binding> bind_posts(dnnl::primitive_attr& attributes, const Fusion& fusion,
                                 const Descriptor& result, const KernelRequest& request);

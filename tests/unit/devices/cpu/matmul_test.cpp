@@ -1,3 +1,6 @@
+#include "base/text.h"
+#include "devices/cpu/layout.h"
+#include "ops/composites.h"
 #include "ops/interpreter/interpret.h"
 #include "ops/primitives.h"
 #include "run.h"
@@ -52,6 +55,46 @@ TEST(Matmul, TakesBiasActivationAndSumIn) {
     for (const Port& port : graph.inputs) inputs.push_back(filled(graph.type(port.value), inputs.size()));
     expect_close(run(*executable, inputs), interpret(graph, inputs), 1e-6);
   }
+}
+
+TEST(Matmul, TakesGeluIn) {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f64})
+    for (const bool approximate : {false, true}) {
+      SCOPED_TRACE(concat(to_string(dtype), approximate ? ", by tanh" : ""));
+      Graph graph;
+      Builder b(graph);
+      const Value x = b.input("x", {dtype, {9, 30}}), w = b.input("w", {dtype, {30, 20}}),
+                  bias = b.input("bias", {dtype, {20}});
+      b.output("y", ops::gelu(b, ops::add(b, ops::matmul(b, x, w), bias), approximate));
+      const auto executable = load(graph);
+      EXPECT_EQ(executable->launches().size(), 1);
+      std::vector<Tensor> inputs;
+      for (const Port& port : graph.inputs) inputs.push_back(filled(graph.type(port.value), inputs.size()));
+      expect_close(run(*executable, inputs), interpret(graph, inputs), dtype == DType::bf16 ? 1e-2 : 2e-6);
+    }
+}
+
+// A matrix that only one product reads lies in its kernel's blocks, filled up with zeros; others stay as they
+// are.
+TEST(Matmul, ReadsPackedMatrices) {
+  for (const DType dtype : {DType::f32, DType::bf16})
+    for (const bool turned : {false, true})
+      for (const int64_t rows : {1, 7, 64}) {
+        SCOPED_TRACE(concat(to_string(dtype), ", ", rows, turned ? " rows, turned" : " rows"));
+        Graph graph;
+        Builder b(graph);
+        const Value x = b.input("x", {dtype, {2, rows, 70}}),
+                    w = b.input("w", turned ? Type{dtype, {33, 70}} : Type{dtype, {70, 33}});
+        const Value y = ops::dot_general(b, x, w, {{}, {}, {2}, {turned ? 1 : 0}});
+        b.output("y", ops::max(b, y, 0));
+        const auto executable = load(graph);
+        EXPECT_FALSE(cpu::is_permutation(executable->program().inputs[1].layout));
+        const std::vector<Tensor> inputs{filled(graph.type(x), 1), filled(graph.type(w), 2)};
+        expect_close(run(*executable, inputs), interpret(graph, inputs), dtype == DType::bf16 ? 1e-2 : 1e-6);
+        b.output("w", w);
+        EXPECT_EQ(load(graph)->program().inputs[1].layout, cpu::kRowMajor);
+        expect_close(run(graph, inputs), interpret(graph, inputs), dtype == DType::bf16 ? 1e-2 : 1e-6);
+      }
 }
 
 TEST(Matmul, TakesANumberIn) {
