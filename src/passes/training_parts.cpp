@@ -125,7 +125,19 @@ class Writer {
     Builder b(body.graph);
     for (const int i : region.nodes) write_member(b, body, i);
     for (const int i : region.nodes) add_results(b, body, i, number);
+    b_.set_default_name(name_of(region));
     finish(std::move(body));
+    b_.set_default_name({});
+  }
+
+  // That of what is most work: a convolution, if there is one.
+  std::string name_of(const Region& region) const {
+    const Node* named = nullptr;
+    for (const int i : region.nodes) {
+      const Node& node = graph_.nodes()[static_cast<size_t>(i)];
+      if (!named || is_any(node, {"conv2d", "conv_input_grad"})) named = &node;
+    }
+    return named->name;
   }
 
   static Shape of_part(Shape shape, int64_t parts) {
