@@ -95,12 +95,13 @@ struct Parts {
 
 bool is_parts(const Node& node) { return node.op->name == "in_parts"; }
 
-// How many rounds may run at once.
+// How many rounds run at once: one a thread, unless most threads would have none. Then all share each round.
 int workers_of(const Node& node, int threads) {
-  if (is_parts(node)) return Parts(node).count >= threads ? threads : 1;
-  if (node.op->name != "scan") return 1;
-  const Counts counts(node);
-  return counts.carries == 0 && counts.length >= threads ? threads : 1;
+  int64_t rounds = 1;
+  if (is_parts(node)) rounds = Parts(node).count;
+  if (node.op->name == "scan" && Counts(node).carries == 0) rounds = Counts(node).length;
+  if (rounds >= threads) return threads;
+  return 2 * rounds > threads ? static_cast<int>(rounds) : 1;
 }
 
 // Calls round(index, worker) for each of `rounds`, on as many threads at once.
