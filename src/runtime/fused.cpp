@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/text.h"
 #include "codegen/tape.h"
 #include "ir/op.h"
 
@@ -23,6 +24,13 @@ class Counting {
   }
 
   FusedLaunch count(const Cluster& cluster) {
+    const Node& root = graph_.nodes()[static_cast<size_t>(cluster.nodes[0])];
+    if (root.op->name == "in_parts")
+      return count_rounds(cluster, root.attributes.get<int64_t>("parts"),
+                          root.attributes.get<int64_t>("cut"));
+    if (root.op->name == "scan" && root.attributes.get<int64_t>("carries") == 0)
+      return count_rounds(cluster, root.attributes.get<int64_t>("length"),
+                          root.attributes.get<int64_t>("xs"));
     FusedLaunch launch{.kind = cluster.kind, .name = name_of(cluster.nodes.back())};
     std::set<Value> read;
     for (const int i : cluster.nodes) {
@@ -33,7 +41,7 @@ class Counting {
       ++launch.nodes;
       std::set<Value> operands;
       for (const Value input : node.inputs) {
-        const Value from = input ? source(input) : Value{};
+        const Value from = input ? source(graph_, input) : Value{};
         if (!from || !operands.insert(from).second) continue;
         if (first) launch.bytes_apart += byte_size(graph_.type(from));
         if (!inside(cluster, from.node) && read.insert(from).second)
@@ -50,10 +58,36 @@ class Counting {
   }
 
  private:
+  // Rounds over parts of the first `cut` operands: what a body's nodes hand on to each other stays in a
+  // cache.
+  FusedLaunch count_rounds(const Cluster& cluster, int64_t rounds, int64_t cut) const {
+    const int number = cluster.nodes[0];
+    const Node& node = graph_.nodes()[static_cast<size_t>(number)];
+    const Graph& body = node.regions[0];
+    FusedLaunch launch{.kind = concat(cluster.kind, " x ", rounds), .name = name_of(number)};
+    std::set<Value> whole;  // of the body: what each round reads from the first byte to the last
+    for (size_t i = static_cast<size_t>(cut); i < body.inputs.size(); ++i) whole.insert(body.inputs[i].value);
+    for (const Node& inner : body.nodes()) {
+      if (inner.inputs.empty() || is_view(body, inner)) continue;
+      ++launch.nodes;
+      std::set<Value> operands;
+      for (const Value input : inner.inputs) {
+        const Value from = input ? source(body, input) : Value{};
+        if (from && operands.insert(from).second)
+          launch.bytes_apart += byte_size(body.type(from)) * (whole.contains(from) ? 1 : rounds);
+      }
+      for (const Type& output : inner.outputs) launch.bytes_apart += byte_size(output) * rounds;
+    }
+    for (const Value input : std::set<Value>(node.inputs.begin(), node.inputs.end()))
+      launch.bytes_fused += byte_size(graph_.type(input));
+    for (const Type& output : node.outputs) launch.bytes_fused += byte_size(output);
+    return launch;
+  }
+
   // What is in memory where a view is read.
-  Value source(Value value) const {
-    while (is_view(graph_, graph_.node(value)) && !graph_.node(value).inputs.empty())
-      value = graph_.node(value).inputs[0];
+  static Value source(const Graph& graph, Value value) {
+    while (is_view(graph, graph.node(value)) && !graph.node(value).inputs.empty())
+      value = graph.node(value).inputs[0];
     return value;
   }
 

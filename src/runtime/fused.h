@@ -7,10 +7,10 @@
 
 namespace temper {
 
-// Nodes that one launch computes, and the traffic that this spares: every node by itself would read its
-// operands from memory and write its results there.
+// Nodes that one launch computes, or the rounds of one body over parts of a batch, and the traffic that this
+// spares: every node by itself would read its operands from memory and write its results there.
 struct FusedLaunch {
-  std::string kind, name;  // "conv2d+max"; the last node's
+  std::string kind, name;  // "conv2d+max", "in_parts x 32"; the last node's
   int nodes = 0;
   int64_t bytes_apart = 0, bytes_fused = 0;
   int64_t bytes_saved() const { return bytes_apart - bytes_fused; }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ir/builder.h"
+#include "ops/composites.h"
 #include "ops/primitives.h"
 
 namespace temper {
@@ -32,6 +33,27 @@ TEST(Fused, CountsWhatStaysInsideALaunch) {
   // Alone there is nothing to tell.
   program.clusters = {{{sum.node}, "map"}, {{square.node}, "map"}, {{root.node}, "map"}};
   EXPECT_TRUE(fused_launches(program).empty());
+}
+
+// Four rounds: x is cut, w read whole by each; the sum stays in a cache.
+TEST(Fused, RoundsOverPartsReadAndWriteTheirEndsOnly) {
+  Graph body;
+  Builder inner(body);
+  const Value part = inner.input("x", {DType::f32, {2, 50}}), w = inner.input("w", {DType::f32, {50}});
+  const Value sum = ops::add(inner, part, ops::broadcast_in_dim(inner, w, {2, 50}, {1}));
+  inner.output("y", ops::tanh(inner, sum));
+  Program program;
+  Builder b(program.graph);
+  const Value x = b.input("x", {DType::f32, {8, 50}}), v = b.input("w", {DType::f32, {50}});
+  const Value y = ops::in_parts(b, std::move(body), {x}, {v}, 1, 4)[0];
+  b.output("y", y);
+  program.clusters = {{{y.node}, "in_parts"}};
+  const std::vector<FusedLaunch> launches = fused_launches(program);
+  ASSERT_EQ(launches.size(), 1u);
+  EXPECT_EQ(launches[0].kind, "in_parts x 4");
+  EXPECT_EQ(launches[0].nodes, 2);
+  EXPECT_EQ(launches[0].bytes_apart, 4 * 1600 + 200);
+  EXPECT_EQ(launches[0].bytes_fused, 2 * 1600 + 200);
 }
 
 TEST(Fused, ABroadcastIsReadAsItLies) {
