@@ -7,10 +7,10 @@ namespace temper::ops {
 
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-static Attributes attributes_of(const NormActivation& a) {
+Attributes attributes_of(const NormActivation& a) {
   return {{"epsilon", real(a.epsilon)}, {"low", real(a.low)}, {"high", real(a.high)}};
 }
-static NormActivation activation_of(const Attributes& a) {
+NormActivation activation_of(const Attributes& a) {
   return {a.get<double>("epsilon"), a.get<double>("low"), a.get<double>("high")};
 }
 static bool clamps(const NormActivation& a) { return a.low != -kInfinity || a.high != kInfinity; }
@@ -33,7 +33,7 @@ BatchNormActGrads batch_norm_act_grad(Builder& b, Value x, Value scale, Value bi
   return {results[0], results[1], results[2], results[3]};
 }
 
-static void require_bounds(const InferContext& context) {
+void require_bounds(const InferContext& context) {
   const NormActivation a = activation_of(context.attributes);
   if (!(a.low < a.high)) fail(context, "low ", a.low, " is not below high ", a.high);
 }

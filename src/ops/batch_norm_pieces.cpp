@@ -7,13 +7,6 @@ namespace temper::ops {
 
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-static Attributes attributes_of(const NormActivation& a) {
-  return {{"epsilon", real(a.epsilon)}, {"low", real(a.low)}, {"high", real(a.high)}};
-}
-static NormActivation activation_of(const Attributes& a) {
-  return {a.get<double>("epsilon"), a.get<double>("low"), a.get<double>("high")};
-}
-
 Value batch_norm_act_infer(Builder& b, Value x, Value scale, Value bias, Value mean, Value variance,
                            Value addend, const NormActivation& attributes) {
   std::vector<Value> inputs{x, scale, bias, mean, variance};
@@ -32,8 +25,7 @@ Value batch_norm_act_input_grad(Builder& b, Value x, Value scale, Value bias, Va
 
 // x, scale, bias, mean, variance
 static Type require_norm(const InferContext& context) {
-  const NormActivation a = activation_of(context.attributes);
-  if (!(a.low < a.high)) fail(context, "low ", a.low, " is not below high ", a.high);
+  require_bounds(context);
   const Type parameter = batch_norm_parameter(context);
   require_type(context, 2, "bias", parameter);
   const Type statistic{compute_dtype(parameter.dtype), parameter.shape};
