@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "grad/gradient.h"
 #include "ir/builder.h"
 #include "ops/composites.h"
 #include "ops/interpreter/interpret.h"
@@ -75,6 +76,28 @@ TEST(TrainingParts, AreLargerWhereMoreFitsAndNoneWhereNothingIsGained) {
   EXPECT_EQ(parts_of_first(graph, {.pictures = 0, .part = 5 * most}), 3);
   EXPECT_EQ(parts_of_first(graph, {.pictures = 1 << 20, .part = 1}), 0);  // no norm is large
   EXPECT_EQ(parts_of_first(norm_block(DType::f32, 1), kAll), 0);
+}
+
+// A weight whose gradient in every part would take more memory than the pictures.
+TEST(TrainingParts, DoNotAddUpMoreThanTheyKeep) {
+  const auto adds_up = [](int64_t channels) {
+    Graph graph;
+    Builder b(graph);
+    const Value x = b.input("x", {DType::f32, {8, channels, 2, 2}}),
+                w = b.input("w", {DType::f32, {channels, channels, 1, 1}}),
+                scale = b.input("scale", {DType::f32, {channels}}),
+                bias = b.input("bias", {DType::f32, {channels}});
+    const Value y = ops::conv2d(b, x, w, {}, {});
+    const Value z = ops::batch_norm_act_train(b, y, scale, bias, {}, {.epsilon = 1e-3, .low = 0}).y;
+    b.output("gradient", gradient(b, ops::reduce_sum(b, ops::mul(b, z, z), {0, 1, 2, 3}), {&w, 1})[0]);
+    const std::vector<Node> regions = regions_of(train_in_parts(graph, kAll));
+    return std::ranges::any_of(regions, [](const Node& region) {
+      const auto& nodes = region.regions[0].nodes();
+      return std::ranges::count(nodes, &op("conv_weight_grad"), &Node::op) > 0;
+    });
+  };
+  EXPECT_TRUE(adds_up(2));
+  EXPECT_FALSE(adds_up(48));
 }
 
 // What the norm gives is computed where it is read; only what the convolutions give is kept.
