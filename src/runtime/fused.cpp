@@ -65,9 +65,12 @@ class Counting {
     const Node& node = graph_.nodes()[static_cast<size_t>(number)];
     const Graph& body = node.regions[0];
     FusedLaunch launch{.kind = concat(cluster.kind, " x ", rounds), .name = name_of(number)};
-    std::set<Value> whole;  // of the body: what each round reads from the first byte to the last
+    std::set<Value> whole, read;  // of the body; whole: what each round reads from the first byte to the last
     for (size_t i = static_cast<size_t>(cut); i < body.inputs.size(); ++i) whole.insert(body.inputs[i].value);
-    for (const Node& inner : body.nodes()) {
+    for (const Node& inner : body.nodes()) read.insert(inner.inputs.begin(), inner.inputs.end());
+    for (const Port& output : body.outputs) read.insert(output.value);
+    for (int32_t i = 0; i < body.size(); ++i) {
+      const Node& inner = body.nodes()[static_cast<size_t>(i)];
       if (inner.inputs.empty() || is_view(body, inner)) continue;
       ++launch.nodes;
       std::set<Value> operands;
@@ -76,7 +79,8 @@ class Counting {
         if (from && operands.insert(from).second)
           launch.bytes_apart += byte_size(body.type(from)) * (whole.contains(from) ? 1 : rounds);
       }
-      for (const Type& output : inner.outputs) launch.bytes_apart += byte_size(output) * rounds;
+      for (int32_t k = 0; k < static_cast<int32_t>(inner.outputs.size()); ++k)
+        if (read.contains({i, k})) launch.bytes_apart += byte_size(body.type({i, k})) * rounds;
     }
     for (const Value input : std::set<Value>(node.inputs.begin(), node.inputs.end()))
       launch.bytes_fused += byte_size(graph_.type(input));

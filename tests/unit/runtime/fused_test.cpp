@@ -41,19 +41,23 @@ TEST(Fused, RoundsOverPartsReadAndWriteTheirEndsOnly) {
   Builder inner(body);
   const Value part = inner.input("x", {DType::f32, {2, 50}}), w = inner.input("w", {DType::f32, {50}});
   const Value sum = ops::add(inner, part, ops::broadcast_in_dim(inner, w, {2, 50}, {1}));
+  const Value scale = inner.input("scale", {DType::f32, {50}});
+  const ops::BatchNormResult sums =
+      ops::batch_norm_train(inner, sum, scale, scale, 1e-3);  // its y nobody reads
   inner.output("y", ops::tanh(inner, sum));
+  inner.output("mean", sums.mean);
   Program program;
   Builder b(program.graph);
   const Value x = b.input("x", {DType::f32, {8, 50}}), v = b.input("w", {DType::f32, {50}});
-  const Value y = ops::in_parts(b, std::move(body), {x}, {v}, 1, 4)[0];
+  const Value y = ops::in_parts(b, std::move(body), {x}, {v, v}, 1, 4)[0];
   b.output("y", y);
   program.clusters = {{{y.node}, "in_parts"}};
   const std::vector<FusedLaunch> launches = fused_launches(program);
   ASSERT_EQ(launches.size(), 1u);
   EXPECT_EQ(launches[0].kind, "in_parts x 4");
-  EXPECT_EQ(launches[0].nodes, 2);
-  EXPECT_EQ(launches[0].bytes_apart, 4 * 1600 + 200);
-  EXPECT_EQ(launches[0].bytes_fused, 2 * 1600 + 200);
+  EXPECT_EQ(launches[0].nodes, 3);
+  EXPECT_EQ(launches[0].bytes_apart, 5 * 1600 + 2 * 200 + 4 * 200);
+  EXPECT_EQ(launches[0].bytes_fused, 2 * 1600 + 200 + 200);
 }
 
 TEST(Fused, ABroadcastIsReadAsItLies) {
