@@ -13,6 +13,9 @@ namespace temper::cpu {
 
 static bool is(const Node& node, std::string_view name) { return node.op->name == name; }
 
+// oneDNN takes 32, and on integers one may become two.
+static constexpr size_t kMostPosts = 12;
+
 namespace {
 
 // Where `value` repeats one number per channel: the tensor that holds them.
@@ -72,7 +75,7 @@ bool extend_bound(Fusion& fusion, bool is_max, double bound) {
 bool extend(Fusion& fusion, const Graph& graph, int index) {
   const Node& node = graph.nodes()[static_cast<size_t>(index)];
   bool taken = false;
-  if (fusion.quantised) return false;
+  if (fusion.quantised || fusion.posts.size() == kMostPosts) return false;
   if (is(node, "quantize") && fusion.integers) {
     fusion.quantised = scaling_of(graph, node);
     taken = fusion.quantised.has_value();

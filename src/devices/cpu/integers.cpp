@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "devices/cpu/convolution.h"
-#include "devices/cpu/onednn.h"
+#include "devices/cpu/kernels/integer_product.h"
 #include "ir/op.h"
 
 namespace temper::cpu {
@@ -39,8 +39,9 @@ bool are_integer_weights(const Graph& graph, Value weights, int64_t axis) {
 
 bool is_integer_convolution(const Graph& graph, const Node& node) {
   const Value bias = node.inputs.size() > 2 ? node.inputs[2] : Value{};
-  return convolution_of(graph, node) && are_integer_weights(graph, node.inputs[1], 0) &&
-         (!bias || constant_floats(graph, bias));
+  const Shape& w = graph.type(node.inputs[1]).shape;
+  return convolution_of(graph, node) && w.elements() / w.size(0) <= kMostDepth &&
+         are_integer_weights(graph, node.inputs[1], 0) && (!bias || constant_floats(graph, bias));
 }
 
 // [..., k] times a matrix
@@ -48,6 +49,7 @@ bool is_integer_product(const Graph& graph, const Node& node) {
   const Shape &x = graph.type(node.inputs[0]).shape, &w = graph.type(node.inputs[1]).shape;
   const Attributes& a = node.attributes;
   if (w.rank() != 2 || x.rank() < 1 || x.elements() == 0 || w.elements() == 0) return false;
+  if (x.size(x.rank() - 1) > kMostDepth) return false;
   if (!a.get<Ints>("x_batch").empty() || a.get<Ints>("x_contract") != Ints{x.rank() - 1}) return false;
   return are_integer_weights(graph, node.inputs[1], 1 - a.get<Ints>("y_contract")[0]);
 }
@@ -99,7 +101,7 @@ std::optional<std::vector<float>> constant_floats(const Graph& graph, Value valu
 
 bool runs_on_integers(const Graph& graph, const Node& node) {
   const bool is_convolution = node.op->name == "conv2d";
-  if ((!is_convolution && node.op->name != "dot_general") || !has_int8_kernels()) return false;
+  if (!is_convolution && node.op->name != "dot_general") return false;
   if (!node.outputs[0].shape.is_static() || !quantised(graph, node.inputs[0])) return false;
   return is_convolution ? is_integer_convolution(graph, node) : is_integer_product(graph, node);
 }

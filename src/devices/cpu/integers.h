@@ -26,7 +26,7 @@ std::optional<Quantised> quantised(const Graph& graph, Value value);
 std::optional<std::vector<float>> constant_floats(const Graph& graph, Value value);
 
 // Whether a kernel on integers computes this conv2d or dot_general: x is quantised, the weights are constant
-// integers with a scale for each output channel (or one for all), the processor multiplies integers.
+// integers with a scale for each output channel (or one for all), and few enough for sums of 32 bits.
 bool runs_on_integers(const Graph& graph, const Node& contraction);
 
 // x and what is added lie channels-last around a convolution, row-major around a matrix product.

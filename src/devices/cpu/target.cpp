@@ -7,6 +7,7 @@
 #include "devices/cpu/fusion.h"
 #include "devices/cpu/legal_forms.h"
 #include "devices/cpu/matmul.h"
+#include "devices/cpu/onednn.h"
 #include "devices/cpu/plan.h"
 #include "ir/op.h"
 
@@ -19,7 +20,8 @@ Claim claim_contraction(const Graph& graph, const Node& node) {
   if (!contracts(dtype)) return {Claim::refuse, concat("no contraction of ", to_string(dtype))};
   const bool is_dot = node.op->name == "dot_general";
   if (runs_on_integers(graph, node))
-    return {Claim::kernel, is_dot ? "oneDNN matmul of integers" : "oneDNN convolution of integers"};
+    return {Claim::kernel, concat(has_int8_kernels() ? "oneDNN " : "own ", is_dot ? "matmul" : "convolution",
+                                  " of integers")};
   if (is_dot ? onednn_multiplies(dtype) : convolution_of(graph, node).has_value())
     return {Claim::kernel, is_dot ? "oneDNN matmul" : "oneDNN convolution"};
   return {Claim::kernel, "plain loops"};

@@ -17,7 +17,7 @@ namespace {
 
 bool multiplies_integers() {
   const DeviceFacts facts = processor().facts();
-  return facts.target.facts.at("isa").find("vnni") != std::string::npos;
+  return facts.target.facts.at("isa") != "";
 }
 
 // Integers that look random, over the whole range of a type or less.

@@ -1,0 +1,465 @@
+// A convolution or matrix product of 8-bit integers by own loops. Windows become rows of bytes, blocks of them
+// stay in a cache while all weights pass by; depthwise convolutions read bytes where they lie.
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <mutex>
+
+#include "base/check.h"
+#include "devices/cpu/convolution.h"
+#include "devices/cpu/integer_contraction.h"
+#include "devices/cpu/kernels/integer_product.h"
+#include "devices/cpu/kernels/parallel.h"
+#include "devices/cpu/post_ops.h"
+#include "ir/op.h"
+
+namespace temper::cpu {
+
+namespace {
+
+constexpr int kAxes = 3;  // of space: missing ones have size 1
+constexpr int64_t kMostTaps = 255;  // of a depthwise convolution
+using Axes = std::array<int64_t, kAxes>;
+
+// Where a window begins, perhaps before the edge.
+struct Place {
+  int64_t sample;
+  Axes at;
+};
+
+// A convolution over [batch, space, channels]; a matrix product is one of a single place a row.
+struct Windows {
+  int64_t batch = 1, groups = 1, in = 1, out = 1;  // in, out: channels of a group
+  Axes x{1, 1, 1}, w{1, 1, 1}, y{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1}, low{0, 0, 0};
+
+  int64_t rows() const { return batch * y[0] * y[1] * y[2]; }
+  int64_t taps() const { return w[0] * w[1] * w[2]; }
+  int64_t depth() const { return in * taps(); }
+  bool is_depthwise() const { return groups > 1 && in == 1 && out == 1; }
+  Place place(int64_t row) const {
+    Place from{.sample = row, .at = {}};
+    for (size_t i = kAxes; i-- > 0;) {
+      from.at[i] = from.sample % y[i] * stride[i] - low[i];
+      from.sample /= y[i];
+    }
+    return from;
+  }
+  bool is_plain() const { return groups == 1 && taps() == 1 && x == y && stride == Axes{1, 1, 1}; }
+};
+
+Windows windows_of(const Convolution& conv) {
+  Windows all{.batch = conv.x.size(0),
+              .groups = conv.groups,
+              .in = conv.x.size(1) / conv.groups,
+              .out = conv.w.size(0) / conv.groups};
+  const int axes = conv.x.rank() - 2;
+  for (int i = 0; i < axes; ++i) {
+    const auto to = static_cast<size_t>(kAxes - axes + i), from = static_cast<size_t>(i);
+    all.x[to] = conv.x.size(i + 2), all.w[to] = conv.w.size(i + 2), all.y[to] = conv.y.size(i + 2);
+    all.stride[to] = conv.strides[from], all.dilation[to] = conv.dilations[from];
+    all.low[to] = conv.low[from];
+  }
+  return all;
+}
+
+// Where a follow's operand is, and what it is.
+struct Step {
+  IntegerStep step;
+  int buffer = -1;
+};
+
+IntegerStep::Kind kind_of(Follow::Kind kind) {
+  switch (kind) {
+    case Follow::linear:
+      return IntegerStep::linear;
+    case Follow::sigmoid:
+      return IntegerStep::sigmoid;
+    case Follow::tanh:
+      return IntegerStep::tanh;
+    case Follow::gelu:
+      return IntegerStep::gelu;
+    case Follow::gelu_tanh:
+      return IntegerStep::gelu_tanh;
+    default:
+      return IntegerStep::clip;
+  }
+}
+
+Step step_of(const Follow& follow, const KernelRequest& request) {
+  if (follow.kind == Follow::relu)
+    return {{IntegerStep::clip, 0, std::numeric_limits<float>::infinity(), nullptr}};
+  if (follow.kind != Follow::add) return {{kind_of(follow.kind), follow.a, follow.b, nullptr}};
+  const DType dtype = request.graph.type(follow.operand).dtype;
+  const auto kind = dtype == DType::u8   ? IntegerStep::add_u8
+                    : dtype == DType::i8 ? IntegerStep::add_i8
+                                         : IntegerStep::add_f32;
+  return {{kind, 0, 0, nullptr}, position(request.inputs, follow.operand)};
+}
+
+// What a kernel of either kind is made from. Buffers: x, y, scratch.
+struct Parts {
+  Windows windows;
+  Tensor weights;          // i8, as the graph has them
+  bool turned = false;     // weights of a product: [in, out]
+  bool is_signed = false;  // x
+  int32_t zero = 0;        // x beyond its edges
+  Numbers numbers;
+  std::vector<Step> steps;
+  IntegerResult::Kind kind = IntegerResult::u8;
+  int x = 0, y = 0, scratch = 0, threads = 1;
+
+  bool is_depthwise() const { return windows.is_depthwise() && windows.taps() <= kMostTaps; }
+
+  // A function of output channel o of all groups and k, which counts taps and, fastest, channels.
+  auto weight() const {
+    return [values = weights.values<int8_t>().data(), out = windows.out, in = windows.in, taps = windows.taps(),
+            turned = turned](int64_t o, int64_t k) {
+      return turned ? values[k * out + o] : values[(o * in + k % in) * taps + k / in];
+    };
+  }
+};
+
+constexpr size_t kMostSteps = 32;
+using StepList = std::array<IntegerStep, kMostSteps>;
+
+class IntegerKernel : public Kernel {
+ public:
+  explicit IntegerKernel(Parts parts) : p_(std::move(parts)) {}
+
+  std::unique_ptr<KernelState> make_state() const override {
+    std::call_once(once_, [&] {
+      pack();
+      p_.weights = Tensor();
+    });
+    return nullptr;
+  }
+
+ protected:
+  virtual void pack() const = 0;
+
+  // Of all columns; `steps` lives as long as what is returned.
+  IntegerResult result(void* const* buffers, StepList& steps) const {
+    for (size_t i = 0; i < p_.steps.size(); ++i) {
+      steps[i] = p_.steps[i].step;
+      if (p_.steps[i].buffer >= 0) steps[i].operand = buffers[p_.steps[i].buffer];
+    }
+    return {.kind = p_.kind,
+            .scales = p_.numbers.scales.data(),
+            .bias = p_.numbers.bias.data(),
+            .steps = steps.data(),
+            .step_count = static_cast<int64_t>(p_.steps.size()),
+            .y = buffers[p_.y],
+            .first = 0,
+            .row = p_.windows.out * p_.windows.groups};
+  }
+
+  mutable Parts p_;
+
+ private:
+  mutable std::once_flag once_;
+};
+
+// Whether some x in [0, 255] takes the sum of two products out of 16 bits.
+bool may_leave(int x, int y) {
+  const int above = std::max(x, 0) + std::max(y, 0), below = std::min(x, 0) + std::min(y, 0);
+  return 255 * above > 32767 || 255 * below < -32768;
+}
+
+// Weights of one panel as IntegerPanel describes them.
+class PackedPanel {
+ public:
+  // weight(k, column) for k < depth, a multiple of 4.
+  template <class Weight>
+  PackedPanel(int64_t depth, int64_t columns, const Weight& weight) {
+    const int64_t panel = integer_functions().panel;
+    std::vector<bool> wide(static_cast<size_t>(depth / 4), !integer_functions().quads);
+    for (int64_t k = 0; k < depth; k += 2)
+      for (int64_t j = 0; j < columns; ++j)
+        if (may_leave(weight(k, j), weight(k + 1, j))) wide[static_cast<size_t>(k / 4)] = true;
+    const auto wides = std::ranges::count(wide, true);
+    quads_ = Tensor(Type{DType::i8, {(depth / 4 - wides) * panel * 4}});
+    wides_ = Tensor(Type{DType::i16, {wides * panel * 4}});
+    auto* quad = quads_.mutable_values<int8_t>().data();
+    auto* both = wides_.mutable_values<int16_t>().data();
+    for (int64_t k = 0; k < depth; k += 4) {
+      const bool widens = wide[static_cast<size_t>(k / 4)];
+      (widens ? wide_at_ : quad_at_).push_back(static_cast<int32_t>(k));
+      for (int64_t j = 0; j < columns; ++j)
+        for (int64_t i = 0; i < 4; ++i) {
+          const int8_t w = weight(k + i, j);
+          if (widens) {
+            both[(i % 2 * panel + j) * 2 + i / 2] = w;
+          } else {
+            quad[j * 4 + i] = w;
+          }
+        }
+      both += widens ? panel * 4 : 0;
+      quad += widens ? 0 : panel * 4;
+    }
+  }
+
+  IntegerPanel view() const {
+    return {.quads = quads_.values<int8_t>().data(),
+            .quad_at = quad_at_.data(),
+            .wides = wides_.values<int16_t>().data(),
+            .wide_at = wide_at_.data(),
+            .quad_count = static_cast<int64_t>(quad_at_.size()),
+            .wide_count = static_cast<int64_t>(wide_at_.size())};
+  }
+
+ private:
+  Tensor quads_, wides_;  // columns that do not exist stay 0
+  std::vector<int32_t> quad_at_, wide_at_;
+};
+
+class Products : public IntegerKernel {
+ public:
+  explicit Products(Parts parts)
+      : IntegerKernel(std::move(parts)),
+        depth_((p_.windows.depth() + 3) / 4 * 4),
+        panels_((p_.windows.out + panel() - 1) / panel()),
+        in_place_(p_.windows.is_plain() && p_.windows.in == depth_ && !p_.is_signed) {
+    const int64_t rows = p_.windows.rows();
+    block_ = std::clamp(kBlockBytes / depth_ / kRows * kRows, 4 * kRows, kMostRows);
+    shares_rows_ = p_.threads == 1 || rows >= 2 * block_ * p_.threads || rows * depth_ > kSharedBytes;
+    if (!shares_rows_) block_ = rows;
+  }
+
+  int64_t scratch_bytes() const override {
+    return in_place_ ? 0 : (shares_rows_ ? p_.threads : 1) * block_bytes();
+  }
+
+  void run(void* const* buffers, KernelState*) const override {
+    StepList steps;
+    const IntegerResult to = result(buffers, steps);
+    const auto* x = static_cast<const uint8_t*>(buffers[p_.x]);
+    auto* scratch = in_place_ ? nullptr : static_cast<uint8_t*>(buffers[p_.scratch]);
+    for (int64_t group = 0; group < p_.windows.groups; ++group) {
+      if (shares_rows_) {
+        share_rows(x, group, to, scratch);
+      } else {
+        share_panels(x, group, to, scratch);
+      }
+    }
+  }
+
+ private:
+  static constexpr int64_t kRows = 12, kMostRows = 192;
+  static constexpr int64_t kBlockBytes = 128 << 10;   // of rows, while weights pass by
+  static constexpr int64_t kSharedBytes = 512 << 10;  // rows that all threads read
+  static int64_t panel() { return integer_functions().panel; }
+  int64_t block_bytes() const { return (block_ * depth_ + 63) / 64 * 64; }
+
+  void pack() const override {
+    const Windows& w = p_.windows;
+    const auto weight = p_.weight();
+    packed_.resize(static_cast<size_t>(w.groups * panels_));
+    parallel_tasks(w.groups * panels_, w.groups * w.out * depth_, [&](int64_t task) {
+      const int64_t first = task % panels_ * panel(), out = task / panels_ * w.out + first;
+      packed_[static_cast<size_t>(task)].emplace(
+          depth_, std::min(panel(), w.out - first),
+          [&, depth = w.depth()](int64_t k, int64_t j) { return k < depth ? weight(out + j, k) : int8_t{0}; });
+    });
+  }
+
+  // Each thread its own rows, all panels.
+  void share_rows(const uint8_t* x, int64_t group, const IntegerResult& to, uint8_t* scratch) const {
+    const int64_t rows = p_.windows.rows(), blocks = (rows + block_ - 1) / block_;
+    parallel_by_member(blocks, rows * depth_, [&](int64_t begin, int64_t end, int64_t member) {
+      for (int64_t block = begin; block < end; ++block) {
+        const int64_t first = block * block_, count = std::min(block_, rows - first);
+        const uint8_t* a = in_place_ ? x + first * depth_ : scratch + member * block_bytes();
+        if (!in_place_) put_rows(x, group, first, count, scratch + member * block_bytes());
+        for (int64_t j = 0; j < panels_; ++j) multiply(a, group, j, first, count, to);
+      }
+    });
+  }
+
+  // All rows at once, each thread its own panels.
+  void share_panels(const uint8_t* x, int64_t group, const IntegerResult& to, uint8_t* scratch) const {
+    const int64_t rows = p_.windows.rows(), strips = in_place_ ? 0 : (rows + kRows - 1) / kRows;
+    parallel_tasks(strips, rows * depth_, [&](int64_t strip) {
+      const int64_t first = strip * kRows;
+      put_rows(x, group, first, std::min(kRows, rows - first), scratch + first * depth_);
+    });
+    parallel_tasks(panels_, rows * depth_ * panels_,
+                   [&](int64_t j) { multiply(in_place_ ? x : scratch, group, j, 0, rows, to); });
+  }
+
+  void multiply(const uint8_t* a, int64_t group, int64_t j, int64_t first, int64_t count,
+                IntegerResult to) const {
+    const Windows& w = p_.windows;
+    const int64_t column = group * w.out + j * panel();
+    to.first = first * to.row + column;
+    to.scales += column, to.bias += column;
+    integer_functions().multiply({.a = a,
+                                  .a_row = depth_,
+                                  .panel = packed_[static_cast<size_t>(group * panels_ + j)]->view(),
+                                  .rows = count,
+                                  .columns = std::min(panel(), w.out - j * panel()),
+                                  .result = to});
+  }
+
+  // a: [count][depth_], the windows of rows from `first` on; signed numbers become unsigned by 128.
+  void put_rows(const uint8_t* x, int64_t group, int64_t first, int64_t count, uint8_t* a) const {
+    const Windows& w = p_.windows;
+    if (w.is_plain() && w.in == depth_) {
+      std::copy_n(x + first * depth_, count * depth_, a);
+    } else {
+      for (int64_t i = 0; i < count; ++i) {
+        put_window(x, group, first + i, a + i * depth_);
+        std::fill_n(a + i * depth_ + w.depth(), depth_ - w.depth(), uint8_t{0});
+      }
+    }
+    if (p_.is_signed)
+      for (int64_t i = 0; i < count * depth_; ++i) a[i] ^= 0x80;
+  }
+
+  void put_window(const uint8_t* x, int64_t group, int64_t row, uint8_t* to) const {
+    const Windows& w = p_.windows;
+    const Place from = w.place(row);
+    const int64_t channels = w.groups * w.in;
+    for (int64_t d = 0; d < w.w[0]; ++d)
+      for (int64_t h = 0; h < w.w[1]; ++h, to += w.w[2] * w.in) {
+        const int64_t z = from.at[0] + d * w.dilation[0], y = from.at[1] + h * w.dilation[1];
+        if (z < 0 || z >= w.x[0] || y < 0 || y >= w.x[1]) {
+          std::fill_n(to, w.w[2] * w.in, static_cast<uint8_t>(p_.zero));
+        } else {
+          const int64_t line = ((from.sample * w.x[0] + z) * w.x[1] + y) * w.x[2];
+          put_line(x + line * channels + group * w.in, from.at[2], to);
+        }
+      }
+  }
+
+  // The taps along the last axis; where channels follow each other without gaps they are one piece.
+  void put_line(const uint8_t* line, int64_t column, uint8_t* to) const {
+    const Windows& w = p_.windows;
+    const int64_t step = w.dilation[2], count = w.w[2], channels = w.groups * w.in;
+    const auto zeros = [&](int64_t from, int64_t n) {
+      std::fill_n(to + from * w.in, n * w.in, static_cast<uint8_t>(p_.zero));
+    };
+    if (step == 1 && w.groups == 1) {
+      const int64_t begin = std::clamp<int64_t>(-column, 0, count),
+                    end = std::clamp<int64_t>(w.x[2] - column, begin, count);
+      zeros(0, begin);
+      std::copy_n(line + (column + begin) * channels, (end - begin) * w.in, to + begin * w.in);
+      return zeros(end, count - end);
+    }
+    for (int64_t k = 0; k < count; ++k) {
+      const int64_t at = column + k * step;
+      if (at < 0 || at >= w.x[2]) {
+        zeros(k, 1);
+      } else {
+        std::copy_n(line + at * channels, w.in, to + k * w.in);
+      }
+    }
+  }
+
+  const int64_t depth_, panels_;
+  const bool in_place_;  // rows are x itself
+  int64_t block_ = 0;    // rows
+  bool shares_rows_ = true;
+  mutable std::vector<std::optional<PackedPanel>> packed_;  // [groups][panels]
+};
+
+template <class Byte>
+class Depthwise : public IntegerKernel {
+ public:
+  explicit Depthwise(Parts parts)
+      : IntegerKernel(std::move(parts)),
+        channels_(p_.windows.groups),
+        row_((channels_ + kIntegerChannels - 1) / kIntegerChannels * kIntegerChannels),
+        pairs_((p_.windows.taps() + 1) / 2),
+        outside_(static_cast<size_t>(row_), static_cast<Byte>(p_.zero)) {}
+
+  void run(void* const* buffers, KernelState*) const override {
+    StepList steps;
+    const IntegerResult to = result(buffers, steps);
+    const auto* x = static_cast<const Byte*>(buffers[p_.x]);
+    const int64_t width = p_.windows.y[2], lines = p_.windows.rows() / width;
+    parallel_tasks(lines, p_.windows.rows() * channels_ * pairs_, [&](int64_t line) {
+      std::array<const Byte*, kMostTaps + 1> taps;
+      for (int64_t column = 0; column < width; ++column) put_place(x, line * width + column, taps.data(), to);
+    });
+  }
+
+ private:
+  void pack() const override {
+    packed_ = Tensor(Type{DType::i16, {pairs_ * row_ * 2}});
+    const auto to = packed_.mutable_values<int16_t>();
+    const auto weight = p_.weight();
+    for (int64_t k = 0; k < p_.windows.taps(); ++k)
+      for (int64_t c = 0; c < channels_; ++c)
+        to[static_cast<size_t>((k / 2 * row_ + c) * 2 + k % 2)] = weight(c, k);
+  }
+
+  void put_place(const Byte* x, int64_t row, const Byte** taps, IntegerResult to) const {
+    const Windows& w = p_.windows;
+    const Place from = w.place(row);
+    const Byte* sample = x + from.sample * w.x[0] * w.x[1] * w.x[2] * channels_;
+    int64_t k = 0;
+    for (int64_t d = 0; d < w.w[0]; ++d)
+      for (int64_t h = 0; h < w.w[1]; ++h)
+        for (int64_t i = 0; i < w.w[2]; ++i, ++k) {
+          const int64_t z = from.at[0] + d * w.dilation[0], y = from.at[1] + h * w.dilation[1],
+                        at = from.at[2] + i * w.dilation[2];
+          const bool inside = z >= 0 && z < w.x[0] && y >= 0 && y < w.x[1] && at >= 0 && at < w.x[2];
+          taps[k] = inside ? sample + ((z * w.x[1] + y) * w.x[2] + at) * channels_ : outside_.data();
+        }
+    if (k % 2 == 1) taps[k] = outside_.data();
+    to.first = row * channels_;
+    const IntegerTaps<Byte> all{taps, pairs_, packed_.template values<int16_t>().data(), row_, channels_, to};
+    if constexpr (std::is_same_v<Byte, uint8_t>) {
+      integer_functions().taps_u8(all);
+    } else {
+      integer_functions().taps_i8(all);
+    }
+  }
+
+  mutable Tensor packed_;
+  const int64_t channels_, row_, pairs_;
+  const std::vector<Byte> outside_;  // a place beyond the edges
+};
+
+std::unique_ptr<Kernel> make(Parts parts) {
+  if (!parts.is_depthwise()) return std::make_unique<Products>(std::move(parts));
+  if (parts.is_signed) return std::make_unique<Depthwise<int8_t>>(std::move(parts));
+  return std::make_unique<Depthwise<uint8_t>>(std::move(parts));
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_integer_products(const KernelRequest& request, const Fusion& fusion,
+                                              const Factors& factors) {
+  const Node& node = request.graph.nodes()[static_cast<size_t>(fusion.node)];
+  const Slots slots(request);
+  const Follows follows(fusion);
+  const DType dtype = request.graph.type(fusion.result).dtype;
+  Parts parts{.weights = integers_around_zero(request.graph, factors.weights),
+              .is_signed = factors.x.scaling.dtype == DType::i8,
+              .zero = factors.x.scaling.zero,
+              .kind = dtype == DType::u8   ? IntegerResult::u8
+                      : dtype == DType::i8 ? IntegerResult::i8
+                                           : IntegerResult::f32,
+              .x = position(request.inputs, factors.x.integers),
+              .y = slots.output,
+              .scratch = slots.scratch,
+              .threads = request.threads};
+  if (node.op->name == "conv2d") {
+    parts.windows = windows_of(*convolution_of(request.graph, node));
+  } else {
+    const Shape& x = request.graph.type(factors.x.integers).shape;
+    parts.windows.in = x.size(x.rank() - 1);
+    parts.windows.batch = x.elements() / parts.windows.in;
+    parts.windows.out = node.outputs[0].shape.elements() / parts.windows.batch;
+    parts.turned = factors.channel_axis == 1;
+  }
+  Factors seen = factors;
+  if (parts.is_signed && !parts.is_depthwise()) seen.x.scaling.zero += 128;  // as rows hold them
+  parts.numbers = numbers_of(request.graph, seen, parts.weights, follows.first, true);
+  for (const Follow& follow : follows.steps) parts.steps.push_back(step_of(follow, request));
+  TEMPER_CHECK(parts.steps.size() <= kMostSteps, parts.steps.size(), " steps");
+  return make(std::move(parts));
+}
+
+}  // namespace temper::cpu

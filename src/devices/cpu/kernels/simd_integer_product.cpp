@@ -1,0 +1,335 @@
+// Products of 8-bit integers, for each instruction set.
+#include <algorithm>
+#include <cstring>
+
+#include "devices/cpu/kernels/integer_product.h"
+#include "devices/cpu/kernels/targets.h"
+
+// clang-format off: foreach_target.h includes this file once per instruction set and must come first
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "devices/cpu/kernels/simd_integer_product.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "devices/cpu/kernels/simd_math.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace temper::cpu::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+using Sums = hn::CappedTag<int32_t, 16>;
+using Narrow = hn::CappedTag<int32_t, 8>;  // of depthwise convolutions: bytes in one block of 16
+
+template <class D>
+constexpr int kLanesOf = static_cast<int>(hn::MaxLanes(D()));
+
+// Few rows keep the units busy, for a sum takes several instructions; with more, compilers spill sums.
+constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
+constexpr int kLanes = kLanesOf<Sums>;
+constexpr int kPanel = kLanes > 8 ? 2 * kLanes : 16;
+constexpr int kRows = kManyRegisters ? 6 : kLanes == 8 ? 4 : 2;
+
+// `columns` elements; all vectors of them are whole, or the last ones may not be. D of any element type.
+template <class D, bool kWhole>
+struct Columns {
+  int64_t columns;
+  template <class T>
+  hn::Vec<hn::Rebind<T, D>> load(const T* from, int64_t column) const {
+    const hn::Rebind<T, D> d;
+    if (kWhole || column + kLanesOf<D> <= columns) return hn::LoadU(d, from + column);
+    HWY_ALIGN T rest[kLanesOf<D>] = {};
+    std::memcpy(rest, from + column, static_cast<size_t>(std::max<int64_t>(0, columns - column)) * sizeof(T));
+    return hn::Load(d, rest);
+  }
+  template <class T>
+  void store(hn::Vec<hn::Rebind<T, D>> value, T* to, int64_t column) const {
+    const hn::Rebind<T, D> d;
+    if (kWhole || column + kLanesOf<D> <= columns) return hn::StoreU(value, d, to + column);
+    HWY_ALIGN T rest[kLanesOf<D>];
+    hn::Store(value, d, rest);
+    std::memcpy(to + column, rest, static_cast<size_t>(std::max<int64_t>(0, columns - column)) * sizeof(T));
+  }
+};
+
+// R rows of N vectors, on their way from sums to results.
+template <class D, int R, int N, bool kWhole>
+struct Tile {
+  using Some = Columns<D, kWhole>;
+  using F = hn::Rebind<float, D>;
+  using V = hn::Vec<F>;
+  static constexpr int kStep = kLanesOf<D>;
+  V t[R][N];
+
+  template <class Change>
+  HWY_INLINE void each(const Change& change) {
+    for (int i = 0; i < R; ++i)
+      for (int j = 0; j < N; ++j) t[i][j] = change(t[i][j], i, j);
+  }
+
+  template <class T>
+  HWY_INLINE void add(const T* operand, const IntegerResult& to, Some columns) {
+    const F f;
+    const D d;
+    each([&](V x, int i, int j) HWY_ATTR {
+      const auto other = columns.load(operand + to.first + i * to.row, j * kStep);
+      if constexpr (sizeof(T) == 4) {
+        return hn::Add(x, other);
+      } else {
+        return hn::Add(x, hn::ConvertTo(f, hn::PromoteTo(d, other)));
+      }
+    });
+  }
+
+  HWY_INLINE void follow(const IntegerStep& step, const IntegerResult& to, Some columns) {
+    const F f;
+    const V a = hn::Set(f, step.a), b = hn::Set(f, step.b);
+    switch (step.kind) {
+      case IntegerStep::linear:
+        return each([&](V x, int, int) HWY_ATTR { return hn::MulAdd(x, a, b); });
+      case IntegerStep::clip:
+        return each([&](V x, int, int) HWY_ATTR { return hn::Min(b, hn::Max(a, x)); });
+      case IntegerStep::sigmoid:
+        return each([&](V x, int, int) HWY_ATTR { return sigmoid(f, x); });
+      case IntegerStep::tanh:
+        return each([&](V x, int, int) HWY_ATTR { return HWY_NAMESPACE::tanh(f, x); });
+      case IntegerStep::gelu:
+        return each([&](V x, int, int) HWY_ATTR { return gelu(f, x); });
+      case IntegerStep::gelu_tanh:
+        return each([&](V x, int, int) HWY_ATTR { return gelu_tanh(x); });
+      case IntegerStep::add_u8:
+        return add(static_cast<const uint8_t*>(step.operand), to, columns);
+      case IntegerStep::add_i8:
+        return add(static_cast<const int8_t*>(step.operand), to, columns);
+      case IntegerStep::add_f32:
+        return add(static_cast<const float*>(step.operand), to, columns);
+    }
+  }
+
+  static HWY_INLINE V gelu_tanh(V x) {  // x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+    const F f;
+    const V cube = hn::Mul(hn::Mul(x, x), x), half = hn::Mul(hn::Set(f, 0.5F), x);
+    const V inner = hn::Mul(hn::Set(f, 0.797884561F), hn::MulAdd(hn::Set(f, 0.044715F), cube, x));
+    return hn::MulAdd(half, HWY_NAMESPACE::tanh(f, inner), half);
+  }
+
+  template <class T>
+  HWY_INLINE void store(T* y, const IntegerResult& to, Some columns) {
+    each([&](V x, int i, int j) HWY_ATTR {
+      T* row = y + to.first + i * to.row;
+      if constexpr (sizeof(T) == 4) {
+        columns.store(x, row, j * kStep);
+      } else {
+        columns.store(hn::DemoteTo(hn::Rebind<T, D>(), hn::NearestInt(x)), row, j * kStep);
+      }
+      return x;
+    });
+  }
+
+  HWY_INLINE void run(const hn::Vec<D> (&sums)[R][N], const IntegerResult& to, Some columns) {
+    const F f;
+    for (int j = 0; j < N; ++j) {
+      const V scale = columns.load(to.scales, j * kStep), bias = columns.load(to.bias, j * kStep);
+      for (int i = 0; i < R; ++i) t[i][j] = hn::MulAdd(hn::ConvertTo(f, sums[i][j]), scale, bias);
+    }
+    for (int64_t s = 0; s < to.step_count; ++s) follow(to.steps[s], to, columns);
+    if (to.kind == IntegerResult::u8) return store(static_cast<uint8_t*>(to.y), to, columns);
+    if (to.kind == IntegerResult::i8) return store(static_cast<int8_t*>(to.y), to, columns);
+    store(static_cast<float*>(to.y), to, columns);
+  }
+};
+
+template <class D, int R, int N>
+HWY_INLINE void finish(D, const hn::Vec<D> (&sums)[R][N], const IntegerResult& to, int64_t columns) {
+  if (columns >= N * kLanesOf<D>) {
+    Tile<D, R, N, true> whole;
+    return whole.run(sums, to, {columns});
+  }
+  Tile<D, R, N, false> part;
+  part.run(sums, to, {columns});
+}
+
+// Pairs of 16-bit numbers, as many as D has lanes, whose products are added up by pair.
+#if HWY_TARGET == HWY_SCALAR
+struct Pair {
+  int32_t x, y;
+};
+template <class D>
+Pair load_pairs(D, const int16_t* from) {
+  return {from[0], from[1]};
+}
+template <class D>
+void repeated_pairs(D, const uint8_t* from, Pair& even, Pair& odd) {
+  even = {from[0], from[2]};
+  odd = {from[1], from[3]};
+}
+template <class D, class Byte>
+void pairs_of(D, const Byte* x, const Byte* y, int64_t channels, Pair& low, Pair& high) {
+  low = {x[0], y[0]};
+  high = channels > 1 ? Pair{x[1], y[1]} : Pair{0, 0};
+}
+template <class D>
+hn::Vec<D> add_pairs(D d, Pair a, Pair b, hn::Vec<D> sum) {
+  return hn::Add(sum, hn::Set(d, a.x * b.x + a.y * b.y));
+}
+#else
+template <class D>
+using Words = hn::Repartition<int16_t, D>;
+template <class D>
+HWY_INLINE hn::Vec<Words<D>> load_pairs(D, const int16_t* from) {
+  return hn::LoadU(Words<D>(), from);
+}
+template <class D>
+HWY_INLINE void repeated_pairs(D d, const uint8_t* from, hn::Vec<Words<D>>& even, hn::Vec<Words<D>>& odd) {
+  const hn::RebindToUnsigned<Words<D>> words;
+  int32_t four;
+  std::memcpy(&four, from, sizeof(four));
+  const auto all = hn::BitCast(words, hn::Set(d, four));
+  even = hn::BitCast(Words<D>(), hn::And(all, hn::Set(words, 255)));
+  odd = hn::BitCast(Words<D>(), hn::ShiftRight<8>(all));
+}
+template <class D, class Byte>
+HWY_INLINE void pairs_of(D, const Byte* x, const Byte* y, int64_t channels, hn::Vec<Words<D>>& low,
+                         hn::Vec<Words<D>>& high) {
+  const hn::Rebind<Byte, Words<D>> bytes;
+  const Columns<decltype(bytes), false> columns{channels};
+  const auto a = columns.load(x, 0), b = columns.load(y, 0);
+  low = hn::PromoteTo(Words<D>(), hn::InterleaveLower(bytes, a, b));
+  high = hn::PromoteTo(Words<D>(), hn::InterleaveUpper(bytes, a, b));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> add_pairs(D d, hn::Vec<Words<D>> a, hn::Vec<Words<D>> b, hn::Vec<D> sum) {
+  hn::Vec<D> unused = sum;  // on this architecture neighbours go to one sum
+  return hn::ReorderWidenMulAccumulate(d, a, b, sum, unused);
+}
+#endif
+
+// Bytes of x times bytes of weights, four to a sum: pairs of products are added up in 16 bits.
+#if HWY_TARGET == HWY_AVX3
+#define TEMPER_MULTIPLY_BYTES _mm512_maddubs_epi16
+#elif HWY_TARGET == HWY_AVX2
+#define TEMPER_MULTIPLY_BYTES _mm256_maddubs_epi16
+#elif HWY_TARGET == HWY_SSE4
+#define TEMPER_MULTIPLY_BYTES _mm_maddubs_epi16
+#endif
+#ifdef TEMPER_MULTIPLY_BYTES
+constexpr bool kQuads = true;
+template <int R, int N>
+HWY_INLINE void add_quads(const IntegerProduct& p, const uint8_t* a, hn::Vec<Sums> (&sums)[R][N]) {
+  const Sums d;
+  const auto ones = hn::Set(Words<Sums>(), 1);
+  const int8_t* b = p.panel.quads;
+  for (int64_t k = 0; k < p.panel.quad_count; ++k, b += 4 * kPanel) {
+    const uint8_t* here = a + p.panel.quad_at[k];
+    hn::Vec<hn::Repartition<int8_t, Sums>> columns[N];
+    for (int j = 0; j < N; ++j) columns[j] = hn::LoadU(hn::Repartition<int8_t, Sums>(), b + 4 * j * kLanes);
+    for (int i = 0; i < R; ++i) {
+      int32_t four;
+      std::memcpy(&four, here + i * p.a_row, sizeof(four));
+      const auto x = hn::Set(d, four);
+      for (int j = 0; j < N; ++j) {
+        const hn::Vec<Words<Sums>> pairs{TEMPER_MULTIPLY_BYTES(x.raw, columns[j].raw)};
+        sums[i][j] = add_pairs(d, pairs, ones, sums[i][j]);
+      }
+    }
+  }
+}
+#undef TEMPER_MULTIPLY_BYTES
+#else
+constexpr bool kQuads = false;
+template <int R, int N>
+void add_quads(const IntegerProduct&, const uint8_t*, hn::Vec<Sums> (&)[R][N]) {}
+#endif
+
+template <int R, int N>
+HWY_INLINE void tile(const IntegerProduct& p, int64_t row) {
+  const Sums d;
+  hn::Vec<Sums> sums[R][N];
+  for (int i = 0; i < R; ++i)
+    for (int j = 0; j < N; ++j) sums[i][j] = hn::Zero(d);
+  const uint8_t* a = p.a + row * p.a_row;
+  add_quads(p, a, sums);
+  const int16_t* b = p.panel.wides;
+  for (int64_t k = 0; k < p.panel.wide_count; ++k, b += 4 * kPanel) {
+    const uint8_t* here = a + p.panel.wide_at[k];
+    decltype(load_pairs(d, b)) columns[2][N];
+    for (int j = 0; j < N; ++j) {
+      columns[0][j] = load_pairs(d, b + 2 * j * kLanes);
+      columns[1][j] = load_pairs(d, b + 2 * (kPanel + j * kLanes));
+    }
+    for (int i = 0; i < R; ++i) {
+      decltype(load_pairs(d, b)) even, odd;
+      repeated_pairs(d, here + i * p.a_row, even, odd);
+      for (int j = 0; j < N; ++j) {
+        sums[i][j] = add_pairs(d, even, columns[0][j], sums[i][j]);
+        sums[i][j] = add_pairs(d, odd, columns[1][j], sums[i][j]);
+      }
+    }
+  }
+  IntegerResult to = p.result;
+  to.first += row * to.row;
+  finish(d, sums, to, p.columns);
+}
+
+// The rows that are left, fewer than R + 1.
+template <int R, int N>
+void rest(const IntegerProduct& p, int64_t row) {
+  if constexpr (R > 0) {
+    if (p.rows - row < R) return rest<R - 1, N>(p, row);
+    tile<R, N>(p, row);
+  }
+}
+
+template <int N>
+void strips(const IntegerProduct& p) {
+  int64_t row = 0;
+  for (; row + kRows <= p.rows; row += kRows) tile<kRows, N>(p, row);
+  rest<kRows - 1, N>(p, row);
+}
+
+void product(const IntegerProduct& p) {
+  constexpr int kAll = kPanel / kLanes;
+  if constexpr (kAll > 1) {
+    if (p.columns <= kPanel / 2) return strips<kAll / 2>(p);
+  }
+  strips<kAll>(p);
+}
+
+// Two vectors of channels at a time.
+template <class Byte>
+void sum_taps(const IntegerTaps<Byte>& p) {
+  constexpr int64_t kChannels = 2 * kLanesOf<Narrow>;
+  const Narrow d;
+  for (int64_t c = 0; c < p.channels; c += kChannels) {
+    const int64_t channels = std::min(kChannels, p.channels - c);
+    hn::Vec<Narrow> sums[1][2] = {{hn::Zero(d), hn::Zero(d)}};
+    const int16_t* w = p.weights + 2 * c;
+    for (int64_t k = 0; k < p.pairs; ++k, w += 2 * p.weight_row) {
+      decltype(load_pairs(d, w)) low, high;
+      pairs_of(d, p.taps[2 * k] + c, p.taps[2 * k + 1] + c, channels, low, high);
+      sums[0][0] = add_pairs(d, low, load_pairs(d, w), sums[0][0]);
+      sums[0][1] = add_pairs(d, high, load_pairs(d, w + kChannels), sums[0][1]);
+    }
+    IntegerResult to = p.result;
+    to.first += c, to.scales += c, to.bias += c;
+    finish(d, sums, to, channels);
+  }
+}
+
+const IntegerFunctions* all_functions() {
+  static constexpr IntegerFunctions kAll{kPanel, kQuads, product, sum_taps<uint8_t>, sum_taps<int8_t>};
+  return &kAll;
+}
+
+}  // namespace
+}  // namespace temper::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace temper::cpu {
+HWY_EXPORT(all_functions);
+const IntegerFunctions& integer_functions() {
+  static const IntegerFunctions& all = *HWY_DYNAMIC_DISPATCH(all_functions)();
+  return all;
+}
+}  // namespace temper::cpu
+#endif
