@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/check.h"
 #include "devices/cpu/contract.h"
@@ -75,8 +76,12 @@ bool extend_bound(Fusion& fusion, bool is_max, double bound) {
 bool extend(Fusion& fusion, const Graph& graph, int index) {
   const Node& node = graph.nodes()[static_cast<size_t>(index)];
   bool taken = false;
-  if (fusion.quantised || fusion.posts.size() == kMostPosts) return false;
-  if (is(node, "quantize") && fusion.integers) {
+  if (fusion.posts.size() == kMostPosts) return false;
+  if (fusion.quantised) {
+    if (!is(node, "dequantize") || scaling_of(graph, node) != fusion.quantised) return false;
+    fusion.posts.push_back({.kind = PostOp::round, .scaling = std::exchange(fusion.quantised, std::nullopt)});
+    taken = true;
+  } else if (is(node, "quantize") && fusion.integers) {
     fusion.quantised = scaling_of(graph, node);
     taken = fusion.quantised.has_value();
   } else if (is(node, "sigmoid") || is(node, "tanh")) {
@@ -124,15 +129,17 @@ Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& us
   Cluster cluster{.nodes = {node}, .kind = std::string(root.op->name)};
   if (!takes_posts(root)) return cluster;
   Fusion fusion = start(graph, node);
+  Cluster quantised;  // the longest that ends in integers
   for (int last = node;
        users[static_cast<size_t>(last)].size() == 1 && !is_output[static_cast<size_t>(last)];) {
     const int next = users[static_cast<size_t>(last)][0];
     if (taken[static_cast<size_t>(next)] || !extend(fusion, graph, next)) break;
     cluster.nodes.push_back(next);
     cluster.kind += concat("+", graph.nodes()[static_cast<size_t>(next)].op->name);
+    if (fusion.quantised) quantised = cluster;
     last = next;
   }
-  return cluster;
+  return quantised.nodes.empty() ? cluster : quantised;
 }
 
 Fusion read_fusion(const Graph& graph, const Cluster& cluster) {

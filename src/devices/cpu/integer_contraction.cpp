@@ -16,21 +16,25 @@ Affine affine(const Scaling& scaling) {
   return {static_cast<double>(scaling.scale), static_cast<double>(scaling.zero)};
 }
 
+double least_of(const Scaling& scaling) { return scaling.dtype == DType::u8 ? 0 : -128; }
+
 // A bound that the result's range implies.
 bool is_implied(const PostOp& post, const Scaling& result) {
   if (post.kind != PostOp::relu && post.kind != PostOp::clip) return false;
   const double low = post.kind == PostOp::relu ? 0 : post.low,
                high = post.kind == PostOp::relu ? kInfinity : post.high;
   const auto scale = static_cast<double>(result.scale), zero = static_cast<double>(result.zero);
-  const double least = result.dtype == DType::u8 ? 0 : -128, most = least + 255;
+  const double least = least_of(result), most = least + 255;
   return low <= (least + 0.49 - zero) * scale && high >= (most - 0.49 - zero) * scale;
 }
 
-// What the first sum with integers wants, else the result.
+// What the first rounding or sum with integers wants, else the result.
 Affine start(const Fusion& fusion) {
   double factor = 1;
   for (const PostOp& post : fusion.posts) {
     if (post.kind == PostOp::scale && post.factor > 0) factor *= post.factor;
+    if (post.kind == PostOp::round)
+      return {static_cast<double>(post.scaling->scale) / factor, static_cast<double>(post.scaling->zero)};
     if (post.kind == PostOp::add && post.scaling)
       return {static_cast<double>(post.scaling->scale) / factor, -static_cast<double>(post.scaling->zero)};
     if (post.kind == PostOp::add || post.is_curve() || (post.kind == PostOp::scale && post.factor <= 0))
@@ -84,6 +88,9 @@ class Writer {
         }
         become({});
         return push(Follow::linear, post.factor, 0);
+      case PostOp::round:
+        become(affine(*post.scaling));
+        return push(Follow::round, least_of(*post.scaling), least_of(*post.scaling) + 255);
       case PostOp::add:
         become(post.scaling ? Affine{static_cast<double>(post.scaling->scale),
                                      -static_cast<double>(post.scaling->zero)}

@@ -14,8 +14,8 @@ struct Affine {
 
 // One change of t. A value that is added has the result's shape; its integers count as they are.
 struct Follow {
-  enum Kind { linear, relu, clip, sigmoid, tanh, gelu, gelu_tanh, add } kind;
-  float a = 0, b = 0;  // linear: a t + b; clip: from a to b
+  enum Kind { linear, relu, clip, round, sigmoid, tanh, gelu, gelu_tanh, add } kind;
+  float a = 0, b = 0;  // linear: a t + b; clip, round: to numbers, integers from a to b
   Value operand = {};
 };
 

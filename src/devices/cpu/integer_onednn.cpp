@@ -34,6 +34,9 @@ class Posts {
         return posts_.append_eltwise(algorithm::eltwise_relu, 0, 0);
       case Follow::clip:
         return posts_.append_eltwise(algorithm::eltwise_clip_v2, follow.a, follow.b);
+      case Follow::round:
+        posts_.append_eltwise(algorithm::eltwise_round, 0, 0);
+        return posts_.append_eltwise(algorithm::eltwise_clip_v2, follow.a, follow.b);
       case Follow::sigmoid:
         return posts_.append_eltwise(algorithm::eltwise_logistic, 0, 0);
       case Follow::tanh:

@@ -2,6 +2,7 @@
 // stay in a cache while all weights pass by; depthwise convolutions read bytes where they lie.
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 #include <mutex>
 
@@ -18,7 +19,7 @@ namespace temper::cpu {
 namespace {
 
 constexpr int kAxes = 3;  // of space: missing ones have size 1
-constexpr int64_t kMostTaps = 255;  // of a depthwise convolution
+constexpr int64_t kMostTaps = 2 * kMostIntegerPairs - 1;  // of a depthwise convolution
 using Axes = std::array<int64_t, kAxes>;
 
 // Where a window begins, perhaps before the edge.
@@ -72,6 +73,8 @@ IntegerStep::Kind kind_of(Follow::Kind kind) {
   switch (kind) {
     case Follow::linear:
       return IntegerStep::linear;
+    case Follow::round:
+      return IntegerStep::round;
     case Follow::sigmoid:
       return IntegerStep::sigmoid;
     case Follow::tanh:
@@ -170,15 +173,15 @@ class PackedPanel {
  public:
   // weight(k, column) for k < depth, a multiple of 4.
   template <class Weight>
-  PackedPanel(int64_t depth, int64_t columns, const Weight& weight) {
-    const int64_t panel = integer_functions().panel;
+  PackedPanel(int64_t depth, int64_t columns, int64_t vectors, const Weight& weight) : vectors_(vectors) {
+    const int64_t width = vectors * integer_functions().lanes;
     std::vector<bool> wide(static_cast<size_t>(depth / 4), !integer_functions().quads);
     for (int64_t k = 0; k < depth; k += 2)
       for (int64_t j = 0; j < columns; ++j)
         if (may_leave(weight(k, j), weight(k + 1, j))) wide[static_cast<size_t>(k / 4)] = true;
     const auto wides = std::ranges::count(wide, true);
-    quads_ = Tensor(Type{DType::i8, {(depth / 4 - wides) * panel * 4}});
-    wides_ = Tensor(Type{DType::i16, {wides * panel * 4}});
+    quads_ = Tensor(Type{DType::i8, {(depth / 4 - wides) * width * 4}});
+    wides_ = Tensor(Type{DType::i16, {wides * width * 4}});
     auto* quad = quads_.mutable_values<int8_t>().data();
     auto* both = wides_.mutable_values<int16_t>().data();
     for (int64_t k = 0; k < depth; k += 4) {
@@ -188,18 +191,19 @@ class PackedPanel {
         for (int64_t i = 0; i < 4; ++i) {
           const int8_t w = weight(k + i, j);
           if (widens) {
-            both[(i % 2 * panel + j) * 2 + i / 2] = w;
+            both[(i % 2 * width + j) * 2 + i / 2] = w;
           } else {
             quad[j * 4 + i] = w;
           }
         }
-      both += widens ? panel * 4 : 0;
-      quad += widens ? 0 : panel * 4;
+      both += widens ? width * 4 : 0;
+      quad += widens ? 0 : width * 4;
     }
   }
 
   IntegerPanel view() const {
-    return {.quads = quads_.values<int8_t>().data(),
+    return {.vectors = vectors_,
+            .quads = quads_.values<int8_t>().data(),
             .quad_at = quad_at_.data(),
             .wides = wides_.values<int16_t>().data(),
             .wide_at = wide_at_.data(),
@@ -208,16 +212,29 @@ class PackedPanel {
   }
 
  private:
+  int64_t vectors_;
   Tensor quads_, wides_;  // columns that do not exist stay 0
   std::vector<int32_t> quad_at_, wide_at_;
 };
+
+// Of often a few bytes, which a call of memcpy would not pay for.
+void copy_bytes(const uint8_t* from, int64_t count, uint8_t* to) {
+  if (count >= 32) {
+    std::memcpy(to, from, static_cast<size_t>(count));
+  } else if (count >= 8) {  // the last eight overlap
+    for (int64_t i = 0; i < count - 8; i += 8) std::memcpy(to + i, from + i, 8);
+    std::memcpy(to + count - 8, from + count - 8, 8);
+  } else {
+    for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+  }
+}
 
 class Products : public IntegerKernel {
  public:
   explicit Products(Parts parts)
       : IntegerKernel(std::move(parts)),
         depth_((p_.windows.depth() + 3) / 4 * 4),
-        panels_((p_.windows.out + panel() - 1) / panel()),
+        panels_(panels_of(p_.windows.out)),
         in_place_(p_.windows.is_plain() && p_.windows.in == depth_ && !p_.is_signed) {
     const int64_t rows = p_.windows.rows();
     block_ = std::clamp(kBlockBytes / depth_ / kRows * kRows, 4 * kRows, kMostRows);
@@ -247,17 +264,34 @@ class Products : public IntegerKernel {
   static constexpr int64_t kRows = 12, kMostRows = 192;
   static constexpr int64_t kBlockBytes = 128 << 10;   // of rows, while weights pass by
   static constexpr int64_t kSharedBytes = 512 << 10;  // rows that all threads read
-  static int64_t panel() { return integer_functions().panel; }
+
+  // Columns, and the vectors that hold them. Three vectors at a time are best, one alone is worst.
+  struct Panel {
+    int64_t first, columns, vectors;
+  };
+  static std::vector<Panel> panels_of(int64_t columns) {
+    const int64_t lanes = integer_functions().lanes;
+    std::vector<Panel> panels;
+    for (int64_t first = 0; first < columns;) {
+      const int64_t left = (columns - first + lanes - 1) / lanes;
+      const int64_t vectors = left == 4 ? 2 : std::min(kMostVectors, left);
+      panels.push_back({first, std::min(vectors * lanes, columns - first), vectors});
+      first += vectors * lanes;
+    }
+    return panels;
+  }
   int64_t block_bytes() const { return (block_ * depth_ + 63) / 64 * 64; }
 
   void pack() const override {
     const Windows& w = p_.windows;
     const auto weight = p_.weight();
-    packed_.resize(static_cast<size_t>(w.groups * panels_));
-    parallel_tasks(w.groups * panels_, w.groups * w.out * depth_, [&](int64_t task) {
-      const int64_t first = task % panels_ * panel(), out = task / panels_ * w.out + first;
+    const auto count = static_cast<int64_t>(panels_.size());
+    packed_.resize(static_cast<size_t>(w.groups * count));
+    parallel_tasks(w.groups * count, w.groups * w.out * depth_, [&](int64_t task) {
+      const Panel& panel = panels_[static_cast<size_t>(task % count)];
+      const int64_t out = task / count * w.out + panel.first;
       packed_[static_cast<size_t>(task)].emplace(
-          depth_, std::min(panel(), w.out - first),
+          depth_, panel.columns, panel.vectors,
           [&, depth = w.depth()](int64_t k, int64_t j) { return k < depth ? weight(out + j, k) : int8_t{0}; });
     });
   }
@@ -270,7 +304,7 @@ class Products : public IntegerKernel {
         const int64_t first = block * block_, count = std::min(block_, rows - first);
         const uint8_t* a = in_place_ ? x + first * depth_ : scratch + member * block_bytes();
         if (!in_place_) put_rows(x, group, first, count, scratch + member * block_bytes());
-        for (int64_t j = 0; j < panels_; ++j) multiply(a, group, j, first, count, to);
+        for (size_t j = 0; j < panels_.size(); ++j) multiply(a, group, j, first, count, to);
       }
     });
   }
@@ -282,21 +316,21 @@ class Products : public IntegerKernel {
       const int64_t first = strip * kRows;
       put_rows(x, group, first, std::min(kRows, rows - first), scratch + first * depth_);
     });
-    parallel_tasks(panels_, rows * depth_ * panels_,
-                   [&](int64_t j) { multiply(in_place_ ? x : scratch, group, j, 0, rows, to); });
+    parallel_tasks(static_cast<int64_t>(panels_.size()), rows * depth_ * p_.windows.out, [&](int64_t j) {
+      multiply(in_place_ ? x : scratch, group, static_cast<size_t>(j), 0, rows, to);
+    });
   }
 
-  void multiply(const uint8_t* a, int64_t group, int64_t j, int64_t first, int64_t count,
+  void multiply(const uint8_t* a, int64_t group, size_t j, int64_t first, int64_t count,
                 IntegerResult to) const {
-    const Windows& w = p_.windows;
-    const int64_t column = group * w.out + j * panel();
+    const int64_t column = group * p_.windows.out + panels_[j].first;
     to.first = first * to.row + column;
     to.scales += column, to.bias += column;
     integer_functions().multiply({.a = a,
                                   .a_row = depth_,
-                                  .panel = packed_[static_cast<size_t>(group * panels_ + j)]->view(),
+                                  .panel = packed_[static_cast<size_t>(group) * panels_.size() + j]->view(),
                                   .rows = count,
-                                  .columns = std::min(panel(), w.out - j * panel()),
+                                  .columns = panels_[j].columns,
                                   .result = to});
   }
 
@@ -342,7 +376,7 @@ class Products : public IntegerKernel {
       const int64_t begin = std::clamp<int64_t>(-column, 0, count),
                     end = std::clamp<int64_t>(w.x[2] - column, begin, count);
       zeros(0, begin);
-      std::copy_n(line + (column + begin) * channels, (end - begin) * w.in, to + begin * w.in);
+      copy_bytes(line + (column + begin) * channels, (end - begin) * w.in, to + begin * w.in);
       return zeros(end, count - end);
     }
     for (int64_t k = 0; k < count; ++k) {
@@ -350,12 +384,13 @@ class Products : public IntegerKernel {
       if (at < 0 || at >= w.x[2]) {
         zeros(k, 1);
       } else {
-        std::copy_n(line + at * channels, w.in, to + k * w.in);
+        copy_bytes(line + at * channels, w.in, to + k * w.in);
       }
     }
   }
 
-  const int64_t depth_, panels_;
+  const int64_t depth_;
+  const std::vector<Panel> panels_;  // of a group
   const bool in_place_;  // rows are x itself
   int64_t block_ = 0;    // rows
   bool shares_rows_ = true;
@@ -377,10 +412,8 @@ class Depthwise : public IntegerKernel {
     const IntegerResult to = result(buffers, steps);
     const auto* x = static_cast<const Byte*>(buffers[p_.x]);
     const int64_t width = p_.windows.y[2], lines = p_.windows.rows() / width;
-    parallel_tasks(lines, p_.windows.rows() * channels_ * pairs_, [&](int64_t line) {
-      std::array<const Byte*, kMostTaps + 1> taps;
-      for (int64_t column = 0; column < width; ++column) put_place(x, line * width + column, taps.data(), to);
-    });
+    parallel_tasks(lines, p_.windows.rows() * channels_ * pairs_,
+                   [&](int64_t line) { put_line(x, line * width, to); });
   }
 
  private:
@@ -393,22 +426,49 @@ class Depthwise : public IntegerKernel {
         to[static_cast<size_t>((k / 2 * row_ + c) * 2 + k % 2)] = weight(c, k);
   }
 
-  void put_place(const Byte* x, int64_t row, const Byte** taps, IntegerResult to) const {
+  // Columns whose windows lie within the line are one run; others are runs of one.
+  void put_line(const Byte* x, int64_t row, const IntegerResult& to) const {
+    const Windows& w = p_.windows;
+    const int64_t width = w.y[2], step = w.stride[2], reach = (w.w[2] - 1) * w.dilation[2];
+    const int64_t begin = std::min(width, (w.low[2] + step - 1) / step),
+                  end = std::clamp((w.x[2] - 1 - reach + w.low[2]) / step + 1, begin, width);
+    for (int64_t column = 0; column < width; ++column) {
+      const int64_t places = column == begin ? std::max<int64_t>(1, end - begin) : 1;
+      put_places(x, row + column, places, to);
+      column += places - 1;
+    }
+  }
+
+  void put_places(const Byte* x, int64_t row, int64_t places, IntegerResult to) const {
     const Windows& w = p_.windows;
     const Place from = w.place(row);
     const Byte* sample = x + from.sample * w.x[0] * w.x[1] * w.x[2] * channels_;
-    int64_t k = 0;
+    std::array<const Byte*, kMostTaps + 1> taps;
+    std::array<int64_t, kMostTaps + 1> steps;
+    size_t k = 0;
+    const auto outside = [&] { taps[k] = outside_.data(), steps[k++] = 0; };
     for (int64_t d = 0; d < w.w[0]; ++d)
       for (int64_t h = 0; h < w.w[1]; ++h)
-        for (int64_t i = 0; i < w.w[2]; ++i, ++k) {
+        for (int64_t i = 0; i < w.w[2]; ++i) {
           const int64_t z = from.at[0] + d * w.dilation[0], y = from.at[1] + h * w.dilation[1],
                         at = from.at[2] + i * w.dilation[2];
-          const bool inside = z >= 0 && z < w.x[0] && y >= 0 && y < w.x[1] && at >= 0 && at < w.x[2];
-          taps[k] = inside ? sample + ((z * w.x[1] + y) * w.x[2] + at) * channels_ : outside_.data();
+          if (z < 0 || z >= w.x[0] || y < 0 || y >= w.x[1] || at < 0 || at >= w.x[2]) {
+            outside();
+          } else {
+            taps[k] = sample + ((z * w.x[1] + y) * w.x[2] + at) * channels_;
+            steps[k++] = w.stride[2] * channels_;
+          }
         }
-    if (k % 2 == 1) taps[k] = outside_.data();
+    if (k % 2 == 1) outside();
     to.first = row * channels_;
-    const IntegerTaps<Byte> all{taps, pairs_, packed_.template values<int16_t>().data(), row_, channels_, to};
+    const IntegerTaps<Byte> all{.taps = taps.data(),
+                                .steps = steps.data(),
+                                .pairs = pairs_,
+                                .places = places,
+                                .weights = packed_.template values<int16_t>().data(),
+                                .weight_row = row_,
+                                .channels = channels_,
+                                .result = to};
     if constexpr (std::is_same_v<Byte, uint8_t>) {
       integer_functions().taps_u8(all);
     } else {

@@ -52,6 +52,8 @@ std::vector<Binding> bind_posts(dnnl::primitive_attr& attributes, const Fusion& 
       case PostOp::scale:
         posts.append_eltwise(algorithm::eltwise_linear, static_cast<float>(post.factor), 0);
         break;
+      case PostOp::round:
+        TEMPER_CHECK(false, "integers among floats");
       case PostOp::add:
         posts.append_binary(algorithm::binary_add, result);
         bindings.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(index) | DNNL_ARG_SRC_1, result,

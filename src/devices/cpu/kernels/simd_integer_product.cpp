@@ -1,6 +1,7 @@
 // Products of 8-bit integers, for each instruction set.
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "devices/cpu/kernels/integer_product.h"
 #include "devices/cpu/kernels/targets.h"
@@ -23,11 +24,13 @@ using Narrow = hn::CappedTag<int32_t, 8>;  // of depthwise convolutions: bytes i
 template <class D>
 constexpr int kLanesOf = static_cast<int>(hn::MaxLanes(D()));
 
-// Few rows keep the units busy, for a sum takes several instructions; with more, compilers spill sums.
-constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
 constexpr int kLanes = kLanesOf<Sums>;
-constexpr int kPanel = kLanes > 8 ? 2 * kLanes : 16;
-constexpr int kRows = kManyRegisters ? 6 : kLanes == 8 ? 4 : 2;
+
+// Few rows keep the units busy, for a sum takes several instructions; with more, compilers spill sums.
+constexpr int rows_of(int vectors) {
+  if (HWY_TARGET <= HWY_AVX3) return 6;
+  return vectors == 3 ? 3 : 4;
+}
 
 // `columns` elements; all vectors of them are whole, or the last ones may not be. D of any element type.
 template <class D, bool kWhole>
@@ -51,6 +54,25 @@ struct Columns {
   }
 };
 
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+using Eight = hn::Vec<hn::CappedTag<int32_t, 8>>;
+HWY_INLINE Eight nearest(hn::Vec<hn::CappedTag<float, 8>> x) { return Eight{_mm256_cvtps_epi32(x.raw)}; }
+template <class T>
+HWY_INLINE void put_bytes(Eight low, Eight high, T* to) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low.raw, high.raw), 0xD8);
+  const __m128i first = _mm256_castsi256_si128(words), second = _mm256_extracti128_si256(words, 1);
+  const __m128i bytes =
+      std::is_same_v<T, uint8_t> ? _mm_packus_epi16(first, second) : _mm_packs_epi16(first, second);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
+}
+#endif
+#if HWY_TARGET != HWY_AVX2
+template <class V>
+HWY_INLINE auto nearest(V x) {
+  return hn::NearestInt(x);
+}
+#endif
+
 // R rows of N vectors, on their way from sums to results.
 template <class D, int R, int N, bool kWhole>
 struct Tile {
@@ -58,6 +80,10 @@ struct Tile {
   using F = hn::Rebind<float, D>;
   using V = hn::Vec<F>;
   static constexpr int kStep = kLanesOf<D>;
+  Tile(const IntegerResult& to, int64_t first, int64_t column) : to(to), first(first), column(column) {}
+
+  const IntegerResult& to;
+  const int64_t first, column;  // of y and what is added; of scales and bias
   V t[R][N];
 
   template <class Change>
@@ -67,11 +93,11 @@ struct Tile {
   }
 
   template <class T>
-  HWY_INLINE void add(const T* operand, const IntegerResult& to, Some columns) {
+  HWY_INLINE void add(const T* operand, Some columns) {
     const F f;
     const D d;
     each([&](V x, int i, int j) HWY_ATTR {
-      const auto other = columns.load(operand + to.first + i * to.row, j * kStep);
+      const auto other = columns.load(operand + first + i * to.row, j * kStep);
       if constexpr (sizeof(T) == 4) {
         return hn::Add(x, other);
       } else {
@@ -80,7 +106,7 @@ struct Tile {
     });
   }
 
-  HWY_INLINE void follow(const IntegerStep& step, const IntegerResult& to, Some columns) {
+  HWY_INLINE void follow(const IntegerStep& step, Some columns) {
     const F f;
     const V a = hn::Set(f, step.a), b = hn::Set(f, step.b);
     switch (step.kind) {
@@ -88,6 +114,8 @@ struct Tile {
         return each([&](V x, int, int) HWY_ATTR { return hn::MulAdd(x, a, b); });
       case IntegerStep::clip:
         return each([&](V x, int, int) HWY_ATTR { return hn::Min(b, hn::Max(a, x)); });
+      case IntegerStep::round:
+        return each([&](V x, int, int) HWY_ATTR { return hn::Min(b, hn::Max(a, hn::Round(x))); });
       case IntegerStep::sigmoid:
         return each([&](V x, int, int) HWY_ATTR { return sigmoid(f, x); });
       case IntegerStep::tanh:
@@ -97,11 +125,11 @@ struct Tile {
       case IntegerStep::gelu_tanh:
         return each([&](V x, int, int) HWY_ATTR { return gelu_tanh(x); });
       case IntegerStep::add_u8:
-        return add(static_cast<const uint8_t*>(step.operand), to, columns);
+        return add(static_cast<const uint8_t*>(step.operand), columns);
       case IntegerStep::add_i8:
-        return add(static_cast<const int8_t*>(step.operand), to, columns);
+        return add(static_cast<const int8_t*>(step.operand), columns);
       case IntegerStep::add_f32:
-        return add(static_cast<const float*>(step.operand), to, columns);
+        return add(static_cast<const float*>(step.operand), columns);
     }
   }
 
@@ -112,40 +140,55 @@ struct Tile {
     return hn::MulAdd(half, HWY_NAMESPACE::tanh(f, inner), half);
   }
 
-  template <class T>
-  HWY_INLINE void store(T* y, const IntegerResult& to, Some columns) {
+  HWY_INLINE void store(float* y, Some columns) {
     each([&](V x, int i, int j) HWY_ATTR {
-      T* row = y + to.first + i * to.row;
-      if constexpr (sizeof(T) == 4) {
-        columns.store(x, row, j * kStep);
-      } else {
-        columns.store(hn::DemoteTo(hn::Rebind<T, D>(), hn::NearestInt(x)), row, j * kStep);
-      }
+      columns.store(x, y + first + i * to.row, j * kStep);
       return x;
     });
   }
 
-  HWY_INLINE void run(const hn::Vec<D> (&sums)[R][N], const IntegerResult& to, Some columns) {
+  // Numbers beyond the type's range are the nearest within it; those beyond 32 bits must not turn negative.
+  template <class T>
+  HWY_INLINE void store_bytes(T* y, Some columns) {
+    const V most = hn::Set(F(), 255.0F);
+    for (int i = 0; i < R; ++i) {
+      T* row = y + first + i * to.row;
+      hn::Vec<D> integers[N];
+      for (int j = 0; j < N; ++j) integers[j] = nearest(hn::Min(t[i][j], most));
+      int j = 0;
+      if constexpr (kWhole && N >= 2 && kStep == 8) {
+        put_bytes(integers[0], integers[1], row);
+        j = 2;
+      }
+      for (; j < N; ++j) columns.store(hn::DemoteTo(hn::Rebind<T, D>(), integers[j]), row, j * kStep);
+    }
+  }
+
+  HWY_INLINE void run(const hn::Vec<D> (&sums)[R][N], Some columns) {
     const F f;
     for (int j = 0; j < N; ++j) {
-      const V scale = columns.load(to.scales, j * kStep), bias = columns.load(to.bias, j * kStep);
+      const V scale = columns.load(to.scales + column, j * kStep),
+              bias = columns.load(to.bias + column, j * kStep);
       for (int i = 0; i < R; ++i) t[i][j] = hn::MulAdd(hn::ConvertTo(f, sums[i][j]), scale, bias);
     }
-    for (int64_t s = 0; s < to.step_count; ++s) follow(to.steps[s], to, columns);
-    if (to.kind == IntegerResult::u8) return store(static_cast<uint8_t*>(to.y), to, columns);
-    if (to.kind == IntegerResult::i8) return store(static_cast<int8_t*>(to.y), to, columns);
-    store(static_cast<float*>(to.y), to, columns);
+    for (int64_t s = 0; s < to.step_count; ++s) follow(to.steps[s], columns);
+    if (to.kind == IntegerResult::u8) return store_bytes(static_cast<uint8_t*>(to.y), columns);
+    if (to.kind == IntegerResult::i8) return store_bytes(static_cast<int8_t*>(to.y), columns);
+    store(static_cast<float*>(to.y), columns);
   }
 };
 
+// The results of `columns` columns from `column` on, their first row `row` elements behind the result's first.
 template <class D, int R, int N>
-HWY_INLINE void finish(D, const hn::Vec<D> (&sums)[R][N], const IntegerResult& to, int64_t columns) {
+HWY_INLINE void finish(D, const hn::Vec<D> (&sums)[R][N], const IntegerResult& to, int64_t row,
+                       int64_t column, int64_t columns) {
+  const int64_t first = to.first + row + column;
   if (columns >= N * kLanesOf<D>) {
-    Tile<D, R, N, true> whole;
-    return whole.run(sums, to, {columns});
+    Tile<D, R, N, true> whole(to, first, column);
+    return whole.run(sums, {columns});
   }
-  Tile<D, R, N, false> part;
-  part.run(sums, to, {columns});
+  Tile<D, R, N, false> part(to, first, column);
+  part.run(sums, {columns});
 }
 
 // Pairs of 16-bit numbers, as many as D has lanes, whose products are added up by pair.
@@ -162,7 +205,7 @@ void repeated_pairs(D, const uint8_t* from, Pair& even, Pair& odd) {
   even = {from[0], from[2]};
   odd = {from[1], from[3]};
 }
-template <class D, class Byte>
+template <bool, class D, class Byte>
 void pairs_of(D, const Byte* x, const Byte* y, int64_t channels, Pair& low, Pair& high) {
   low = {x[0], y[0]};
   high = channels > 1 ? Pair{x[1], y[1]} : Pair{0, 0};
@@ -187,11 +230,11 @@ HWY_INLINE void repeated_pairs(D d, const uint8_t* from, hn::Vec<Words<D>>& even
   even = hn::BitCast(Words<D>(), hn::And(all, hn::Set(words, 255)));
   odd = hn::BitCast(Words<D>(), hn::ShiftRight<8>(all));
 }
-template <class D, class Byte>
+template <bool kWhole, class D, class Byte>
 HWY_INLINE void pairs_of(D, const Byte* x, const Byte* y, int64_t channels, hn::Vec<Words<D>>& low,
                          hn::Vec<Words<D>>& high) {
   const hn::Rebind<Byte, Words<D>> bytes;
-  const Columns<decltype(bytes), false> columns{channels};
+  const Columns<decltype(bytes), kWhole> columns{channels};
   const auto a = columns.load(x, 0), b = columns.load(y, 0);
   low = hn::PromoteTo(Words<D>(), hn::InterleaveLower(bytes, a, b));
   high = hn::PromoteTo(Words<D>(), hn::InterleaveUpper(bytes, a, b));
@@ -218,7 +261,7 @@ HWY_INLINE void add_quads(const IntegerProduct& p, const uint8_t* a, hn::Vec<Sum
   const Sums d;
   const auto ones = hn::Set(Words<Sums>(), 1);
   const int8_t* b = p.panel.quads;
-  for (int64_t k = 0; k < p.panel.quad_count; ++k, b += 4 * kPanel) {
+  for (int64_t k = 0; k < p.panel.quad_count; ++k, b += 4 * N * kLanes) {
     const uint8_t* here = a + p.panel.quad_at[k];
     hn::Vec<hn::Repartition<int8_t, Sums>> columns[N];
     for (int j = 0; j < N; ++j) columns[j] = hn::LoadU(hn::Repartition<int8_t, Sums>(), b + 4 * j * kLanes);
@@ -249,12 +292,12 @@ HWY_INLINE void tile(const IntegerProduct& p, int64_t row) {
   const uint8_t* a = p.a + row * p.a_row;
   add_quads(p, a, sums);
   const int16_t* b = p.panel.wides;
-  for (int64_t k = 0; k < p.panel.wide_count; ++k, b += 4 * kPanel) {
+  for (int64_t k = 0; k < p.panel.wide_count; ++k, b += 4 * N * kLanes) {
     const uint8_t* here = a + p.panel.wide_at[k];
     decltype(load_pairs(d, b)) columns[2][N];
     for (int j = 0; j < N; ++j) {
       columns[0][j] = load_pairs(d, b + 2 * j * kLanes);
-      columns[1][j] = load_pairs(d, b + 2 * (kPanel + j * kLanes));
+      columns[1][j] = load_pairs(d, b + 2 * (N + j) * kLanes);
     }
     for (int i = 0; i < R; ++i) {
       decltype(load_pairs(d, b)) even, odd;
@@ -265,9 +308,7 @@ HWY_INLINE void tile(const IntegerProduct& p, int64_t row) {
       }
     }
   }
-  IntegerResult to = p.result;
-  to.first += row * to.row;
-  finish(d, sums, to, p.columns);
+  finish(d, sums, p.result, row * p.result.row, 0, p.columns);
 }
 
 // The rows that are left, fewer than R + 1.
@@ -281,42 +322,57 @@ void rest(const IntegerProduct& p, int64_t row) {
 
 template <int N>
 void strips(const IntegerProduct& p) {
+  constexpr int kRows = rows_of(N);
   int64_t row = 0;
   for (; row + kRows <= p.rows; row += kRows) tile<kRows, N>(p, row);
   rest<kRows - 1, N>(p, row);
 }
 
 void product(const IntegerProduct& p) {
-  constexpr int kAll = kPanel / kLanes;
-  if constexpr (kAll > 1) {
-    if (p.columns <= kPanel / 2) return strips<kAll / 2>(p);
-  }
-  strips<kAll>(p);
+  static_assert(kMostVectors == 3);
+  if (p.panel.vectors == 3) return strips<3>(p);
+  p.panel.vectors == 2 ? strips<2>(p) : strips<1>(p);
 }
 
-// Two vectors of channels at a time.
-template <class Byte>
-void sum_taps(const IntegerTaps<Byte>& p) {
+// Two vectors of channels of one place, whose taps are `at`. kPairs: as many as there are; 0: any number.
+template <int kPairs, bool kWhole, class Byte>
+HWY_INLINE void sum_place(const IntegerTaps<Byte>& p, const Byte* const* at, int64_t row, int64_t c) {
   constexpr int64_t kChannels = 2 * kLanesOf<Narrow>;
   const Narrow d;
-  for (int64_t c = 0; c < p.channels; c += kChannels) {
-    const int64_t channels = std::min(kChannels, p.channels - c);
-    hn::Vec<Narrow> sums[1][2] = {{hn::Zero(d), hn::Zero(d)}};
-    const int16_t* w = p.weights + 2 * c;
-    for (int64_t k = 0; k < p.pairs; ++k, w += 2 * p.weight_row) {
-      decltype(load_pairs(d, w)) low, high;
-      pairs_of(d, p.taps[2 * k] + c, p.taps[2 * k + 1] + c, channels, low, high);
-      sums[0][0] = add_pairs(d, low, load_pairs(d, w), sums[0][0]);
-      sums[0][1] = add_pairs(d, high, load_pairs(d, w + kChannels), sums[0][1]);
-    }
-    IntegerResult to = p.result;
-    to.first += c, to.scales += c, to.bias += c;
-    finish(d, sums, to, channels);
+  const int64_t channels = p.channels - c, pairs = kPairs > 0 ? kPairs : p.pairs;
+  hn::Vec<Narrow> sums[1][2] = {{hn::Zero(d), hn::Zero(d)}};
+  const int16_t* w = p.weights + 2 * c;
+  for (int64_t k = 0; k < pairs; ++k, w += 2 * p.weight_row) {
+    decltype(load_pairs(d, w)) low, high;
+    pairs_of<kWhole>(d, at[2 * k] + c, at[2 * k + 1] + c, channels, low, high);
+    sums[0][0] = add_pairs(d, low, load_pairs(d, w), sums[0][0]);
+    sums[0][1] = add_pairs(d, high, load_pairs(d, w + kChannels), sums[0][1]);
   }
+  finish(d, sums, p.result, row, c, channels);
+}
+
+template <int kPairs, class Byte>
+void sum_places(const IntegerTaps<Byte>& p) {
+  constexpr int64_t kChannels = 2 * kLanesOf<Narrow>;
+  const Byte* at[2 * kMostIntegerPairs];
+  std::copy_n(p.taps, 2 * p.pairs, at);
+  for (int64_t place = 0; place < p.places; ++place) {
+    const int64_t row = place * p.result.row;
+    int64_t c = 0;
+    for (; c + kChannels <= p.channels; c += kChannels) sum_place<kPairs, true>(p, at, row, c);
+    if (c < p.channels) sum_place<kPairs, false>(p, at, row, c);
+    for (int64_t k = 0; k < 2 * p.pairs; ++k) at[k] += p.steps[k];
+  }
+}
+
+template <class Byte>
+void sum_taps(const IntegerTaps<Byte>& p) {
+  constexpr int kOfThreeByThree = 5;
+  p.pairs == kOfThreeByThree ? sum_places<kOfThreeByThree>(p) : sum_places<0>(p);
 }
 
 const IntegerFunctions* all_functions() {
-  static constexpr IntegerFunctions kAll{kPanel, kQuads, product, sum_taps<uint8_t>, sum_taps<int8_t>};
+  static constexpr IntegerFunctions kAll{kLanes, kQuads, product, sum_taps<uint8_t>, sum_taps<int8_t>};
   return &kAll;
 }
 
