@@ -7,9 +7,9 @@ namespace temper::cpu {
 struct PostOp {
   enum Kind { relu, clip, sigmoid, tanh, gelu, gelu_tanh, scale, add, round } kind;
   bool is_curve() const { return kind == sigmoid || kind == tanh || kind == gelu || kind == gelu_tanh; }
-  double low = 0, high = 0;             // clip
-  double factor = 1;                    // scale
-  Value operand;                        // add: of the result's type, or
+  double low = 0, high = 0;  // clip
+  double factor = 1;         // scale
+  Value operand;             // add: of the result's type, or
   // In a contraction on integers. add: the operand's, of the result's shape; round: to integers of that range
   // and back.
   std::optional<Scaling> scaling = {};

@@ -1,5 +1,5 @@
-// A convolution or matrix product of 8-bit integers by own loops. Windows become rows of bytes, blocks of them
-// stay in a cache while all weights pass by; depthwise convolutions read bytes where they lie.
+// A convolution or matrix product of 8-bit integers by own loops. Windows become rows of bytes, blocks of
+// them stay in a cache while all weights pass by; depthwise convolutions read bytes where they lie.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -18,7 +18,7 @@ namespace temper::cpu {
 
 namespace {
 
-constexpr int kAxes = 3;  // of space: missing ones have size 1
+constexpr int kAxes = 3;                                  // of space: missing ones have size 1
 constexpr int64_t kMostTaps = 2 * kMostIntegerPairs - 1;  // of a depthwise convolution
 using Axes = std::array<int64_t, kAxes>;
 
@@ -115,8 +115,8 @@ struct Parts {
 
   // A function of output channel o of all groups and k, which counts taps and, fastest, channels.
   auto weight() const {
-    return [values = weights.values<int8_t>().data(), out = windows.out, in = windows.in, taps = windows.taps(),
-            turned = turned](int64_t o, int64_t k) {
+    return [values = weights.values<int8_t>().data(), out = windows.out, in = windows.in,
+            taps = windows.taps(), turned = turned](int64_t o, int64_t k) {
       return turned ? values[k * out + o] : values[(o * in + k % in) * taps + k / in];
     };
   }
@@ -290,9 +290,10 @@ class Products : public IntegerKernel {
     parallel_tasks(w.groups * count, w.groups * w.out * depth_, [&](int64_t task) {
       const Panel& panel = panels_[static_cast<size_t>(task % count)];
       const int64_t out = task / count * w.out + panel.first;
-      packed_[static_cast<size_t>(task)].emplace(
-          depth_, panel.columns, panel.vectors,
-          [&, depth = w.depth()](int64_t k, int64_t j) { return k < depth ? weight(out + j, k) : int8_t{0}; });
+      packed_[static_cast<size_t>(task)].emplace(depth_, panel.columns, panel.vectors,
+                                                 [&, depth = w.depth()](int64_t k, int64_t j) {
+                                                   return k < depth ? weight(out + j, k) : int8_t{0};
+                                                 });
     });
   }
 
@@ -391,8 +392,8 @@ class Products : public IntegerKernel {
 
   const int64_t depth_;
   const std::vector<Panel> panels_;  // of a group
-  const bool in_place_;  // rows are x itself
-  int64_t block_ = 0;    // rows
+  const bool in_place_;              // rows are x itself
+  int64_t block_ = 0;                // rows
   bool shares_rows_ = true;
   mutable std::vector<std::optional<PackedPanel>> packed_;  // [groups][panels]
 };

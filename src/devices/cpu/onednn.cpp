@@ -56,15 +56,14 @@ bool has_bf16_tiles() {
 
 bool has_int8_kernels() {
   switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx2_vnni:
-    case dnnl::cpu_isa::avx2_vnni_2:
     case dnnl::cpu_isa::avx512_core_vnni:
     case dnnl::cpu_isa::avx512_core_bf16:
     case dnnl::cpu_isa::avx512_core_fp16:
     case dnnl::cpu_isa::avx512_core_amx:
     case dnnl::cpu_isa::avx512_core_amx_fp16:
       return true;
-    default:  // pairs of products are summed in 16 bits
+    default:  // pairs of products are summed in 16 bits, and 3.2's kernels for AVX2 err where odd channels
+              // are added
       return false;
   }
 }

@@ -13,7 +13,7 @@ std::optional<dnnl::memory::data_type> data_type(DType dtype);  // none: oneDNN 
 dnnl::memory::dims dims_of(const Shape& shape);
 bool has_bf16_kernels();  // for convolutions and matmul, on this processor
 bool has_bf16_tiles();    // kernels that multiply whole tiles (AMX)
-bool has_int8_kernels();  // the same, whose sums of products never saturate
+bool has_int8_kernels();  // the same, that never err: their sums of products do not saturate
 
 // Of a Value in a layout. A grouped layout splits axis 0: [groups, size / groups, ...].
 Descriptor descriptor(DType dtype, const Shape& shape, int64_t layout);

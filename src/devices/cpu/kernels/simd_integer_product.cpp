@@ -178,7 +178,8 @@ struct Tile {
   }
 };
 
-// The results of `columns` columns from `column` on, their first row `row` elements behind the result's first.
+// The results of `columns` columns from `column` on, their first row `row` elements behind the result's
+// first.
 template <class D, int R, int N>
 HWY_INLINE void finish(D, const hn::Vec<D> (&sums)[R][N], const IntegerResult& to, int64_t row,
                        int64_t column, int64_t columns) {

@@ -2,6 +2,7 @@
 // a last bit where a number lies between two integers.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 
 #include "convolution_cases.h"
@@ -14,11 +15,6 @@
 namespace temper {
 
 namespace {
-
-bool multiplies_integers() {
-  const DeviceFacts facts = processor().facts();
-  return facts.target.facts.at("isa") != "";
-}
 
 // Integers that look random, over the whole range of a type or less.
 Tensor bytes(DType dtype, const Shape& shape, uint64_t seed, double share = 1) {
@@ -92,7 +88,6 @@ void expect_alike(const Tensor& found, const Tensor& expected) {
 }
 
 void expect_launches(const Executable& executable, const std::vector<std::string>& kinds) {
-  if (!multiplies_integers()) return;
   std::vector<std::string> found;
   for (const LaunchProfile& launch : executable.launches()) found.push_back(launch.kind);
   EXPECT_EQ(found, kinds);
@@ -155,6 +150,98 @@ TEST(Integers, ProductsAgreeWithTheDefinition) {
       expect_alike(found[1], expected[1]);
       expect_same_bits(run(graph, inputs, {.threads = 1}), run(graph, inputs, {.threads = 2}));
     }
+}
+
+// Pairs of the largest products leave 16 bits, as some processors add them up.
+TEST(Integers, NoSumSaturates) {
+  for (const int8_t least : {int8_t{-128}, int8_t{127}})
+    for (const int64_t depth : {4, 48, 130, 70'000}) {
+      SCOPED_TRACE(testing::Message() << depth << " times " << int{least});
+      Graph graph;
+      Builder b(graph);
+      const Value x = ops::dequantize(b, b.input("x", {DType::u8, {5, depth}}), number(b, 0.5f), {});
+      Tensor weights(Type{DType::i8, {depth, 9}});
+      std::ranges::fill(weights.mutable_values<int8_t>(), least);
+      b.output("y", ops::matmul(b, x, ops::dequantize(b, b.constant(weights), number(b, 0.25f), {})));
+      Tensor most(Type{DType::u8, {5, depth}});
+      std::ranges::fill(most.mutable_values<uint8_t>(), uint8_t{255});
+      const std::vector<Tensor> inputs{most};
+      expect_close(run(graph, inputs), interpret(graph, inputs), 1e-6);
+    }
+}
+
+// Every activation, sums with numbers that are no integers, more of them than one kernel takes.
+TEST(Integers, WhateverFollowsAgreesWithTheDefinition) {
+  using Follow = std::function<Value(Builder&, Value, Value)>;
+  const std::vector<std::pair<const char*, Follow>> all{
+      {"sigmoid", [](Builder& b, Value y, Value) { return ops::sigmoid(b, y); }},
+      {"tanh", [](Builder& b, Value y, Value) { return ops::tanh(b, y); }},
+      {"gelu", [](Builder& b, Value y, Value) { return ops::gelu(b, y, false); }},
+      {"gelu by tanh", [](Builder& b, Value y, Value) { return ops::gelu(b, y, true); }},
+      {"scale", [](Builder& b, Value y, Value) { return ops::mul(b, y, -0.5); }},
+      {"clip", [](Builder& b, Value y, Value) { return ops::clamp(b, y, -0.3, 0.4); }},
+      {"sum", [](Builder& b, Value y, Value other) { return ops::relu(b, ops::add(b, y, other)); }},
+      {"many sums", [](Builder& b, Value y, Value other) {
+         for (int i = 0; i < 40; ++i) y = ops::mul(b, ops::add(b, y, other), 0.5);
+         return y;
+       }}};
+  for (const auto& [name, follow] : all)
+    for (const DType dtype : {DType::u8, DType::i8, DType::f32}) {
+      SCOPED_TRACE(testing::Message() << name << ", " << to_string(dtype));
+      Graph graph;
+      Builder b(graph);
+      const Value x = ops::dequantize(b, b.input("x", {DType::u8, {2, 24, 7, 7}}), number(b, 0.01f),
+                                      b.constant(Tensor::scalar(uint8_t{100})));
+      const Value w =
+          ops::dequantize(b, b.constant(bytes(DType::i8, {19, 24, 3, 3}, 3, 0.4)), number(b, 0.002f), {});
+      const Value y = ops::conv2d(b, x, w, {}, {.low = {1, 1}, .high = {1, 1}});
+      const Value z = follow(b, y, b.input("other", {DType::f32, b.shape(y)}));
+      const bool is_signed = dtype == DType::i8;
+      const Value zero =
+          is_signed ? b.constant(Tensor::scalar(int8_t{3})) : b.constant(Tensor::scalar(uint8_t{120}));
+      b.output("y", dtype == DType::f32 ? z : ops::quantize(b, z, number(b, 0.015f), zero, {.dtype = dtype}));
+      const std::vector<Tensor> inputs{bytes(DType::u8, {2, 24, 7, 7}, 1),
+                                       filled({DType::f32, {2, 19, 7, 7}}, 2)};
+      const Tensor found = run(graph, inputs)[0], expected = interpret(graph, inputs)[0];
+      if (dtype == DType::f32) {
+        expect_close({found}, {expected}, 1e-5);
+      } else {
+        expect_alike(found, expected);
+      }
+    }
+}
+
+// A result that is rounded and then added to another stays inside its kernel; one that is not added does not.
+TEST(Integers, RoundingBetweenSumsIsPartOfAKernel) {
+  for (const bool adds : {true, false}) {
+    Graph graph;
+    Builder b(graph);
+    const auto rounded = [&](Value value, float scale, uint8_t zero) {
+      const Value step = number(b, scale), origin = b.constant(Tensor::scalar(zero));
+      return ops::dequantize(b, ops::quantize(b, value, step, origin, {}), step, origin);
+    };
+    const Value x = ops::dequantize(b, b.input("x", {DType::u8, {2, 16, 6, 6}}), number(b, 0.02f), {});
+    const Value w =
+        ops::dequantize(b, b.constant(bytes(DType::i8, {16, 16, 1, 1}, 3, 0.4)), number(b, 0.003f), {});
+    Value y = rounded(ops::conv2d(b, x, w, {}, {}), 0.05f, 131);
+    if (adds) {
+      const Value other = ops::dequantize(b, b.input("other", {DType::u8, b.shape(y)}), number(b, 0.07f),
+                                          b.constant(Tensor::scalar(uint8_t{90})));
+      y = ops::quantize(b, ops::relu(b, ops::add(b, y, other)), number(b, 0.06f), {}, {});
+    } else {
+      y = ops::transpose(b, y, {0, 2, 3, 1});
+    }
+    b.output("y", y);
+    const std::vector<Tensor> inputs = inputs_for(graph);
+    const auto executable = load(graph);
+    if (adds) {
+      expect_launches(*executable, {"conv2d+quantize+dequantize+add+max+quantize"});
+      expect_alike(run(*executable, inputs)[0], interpret(graph, inputs)[0]);
+    } else {
+      expect_launches(*executable, {"conv2d+quantize", "dequantize", "copy"});
+      expect_close(run(*executable, inputs), interpret(graph, inputs), 0.05);
+    }
+  }
 }
 
 TEST(Integers, WeightsMayBeUnsigned) {
