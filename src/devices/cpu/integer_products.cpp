@@ -1,15 +1,12 @@
 // A convolution or matrix product of 8-bit integers by own loops. Windows become rows of bytes, blocks of
-// them stay in a cache while all weights pass by; depthwise convolutions read bytes where they lie.
+// them stay in a cache while all weights pass by.
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <limits>
-#include <mutex>
 
 #include "base/check.h"
 #include "devices/cpu/convolution.h"
-#include "devices/cpu/integer_contraction.h"
-#include "devices/cpu/kernels/integer_product.h"
+#include "devices/cpu/integer_kernel.h"
 #include "devices/cpu/kernels/parallel.h"
 #include "devices/cpu/post_ops.h"
 #include "ir/op.h"
@@ -17,150 +14,6 @@
 namespace temper::cpu {
 
 namespace {
-
-constexpr int kAxes = 3;                                  // of space: missing ones have size 1
-constexpr int64_t kMostTaps = 2 * kMostIntegerPairs - 1;  // of a depthwise convolution
-using Axes = std::array<int64_t, kAxes>;
-
-// Where a window begins, perhaps before the edge.
-struct Place {
-  int64_t sample;
-  Axes at;
-};
-
-// A convolution over [batch, space, channels]; a matrix product is one of a single place a row.
-struct Windows {
-  int64_t batch = 1, groups = 1, in = 1, out = 1;  // in, out: channels of a group
-  Axes x{1, 1, 1}, w{1, 1, 1}, y{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1}, low{0, 0, 0};
-
-  int64_t rows() const { return batch * y[0] * y[1] * y[2]; }
-  int64_t taps() const { return w[0] * w[1] * w[2]; }
-  int64_t depth() const { return in * taps(); }
-  bool is_depthwise() const { return groups > 1 && in == 1 && out == 1; }
-  Place place(int64_t row) const {
-    Place from{.sample = row, .at = {}};
-    for (size_t i = kAxes; i-- > 0;) {
-      from.at[i] = from.sample % y[i] * stride[i] - low[i];
-      from.sample /= y[i];
-    }
-    return from;
-  }
-  bool is_plain() const { return groups == 1 && taps() == 1 && x == y && stride == Axes{1, 1, 1}; }
-};
-
-Windows windows_of(const Convolution& conv) {
-  Windows all{.batch = conv.x.size(0),
-              .groups = conv.groups,
-              .in = conv.x.size(1) / conv.groups,
-              .out = conv.w.size(0) / conv.groups};
-  const int axes = conv.x.rank() - 2;
-  for (int i = 0; i < axes; ++i) {
-    const auto to = static_cast<size_t>(kAxes - axes + i), from = static_cast<size_t>(i);
-    all.x[to] = conv.x.size(i + 2), all.w[to] = conv.w.size(i + 2), all.y[to] = conv.y.size(i + 2);
-    all.stride[to] = conv.strides[from], all.dilation[to] = conv.dilations[from];
-    all.low[to] = conv.low[from];
-  }
-  return all;
-}
-
-// Where a follow's operand is, and what it is.
-struct Step {
-  IntegerStep step;
-  int buffer = -1;
-};
-
-IntegerStep::Kind kind_of(Follow::Kind kind) {
-  switch (kind) {
-    case Follow::linear:
-      return IntegerStep::linear;
-    case Follow::round:
-      return IntegerStep::round;
-    case Follow::sigmoid:
-      return IntegerStep::sigmoid;
-    case Follow::tanh:
-      return IntegerStep::tanh;
-    case Follow::gelu:
-      return IntegerStep::gelu;
-    case Follow::gelu_tanh:
-      return IntegerStep::gelu_tanh;
-    default:
-      return IntegerStep::clip;
-  }
-}
-
-Step step_of(const Follow& follow, const KernelRequest& request) {
-  if (follow.kind == Follow::relu)
-    return {{IntegerStep::clip, 0, std::numeric_limits<float>::infinity(), nullptr}};
-  if (follow.kind != Follow::add) return {{kind_of(follow.kind), follow.a, follow.b, nullptr}};
-  const DType dtype = request.graph.type(follow.operand).dtype;
-  const auto kind = dtype == DType::u8   ? IntegerStep::add_u8
-                    : dtype == DType::i8 ? IntegerStep::add_i8
-                                         : IntegerStep::add_f32;
-  return {{kind, 0, 0, nullptr}, position(request.inputs, follow.operand)};
-}
-
-// What a kernel of either kind is made from. Buffers: x, y, scratch.
-struct Parts {
-  Windows windows;
-  Tensor weights;          // i8, as the graph has them
-  bool turned = false;     // weights of a product: [in, out]
-  bool is_signed = false;  // x
-  int32_t zero = 0;        // x beyond its edges
-  Numbers numbers;
-  std::vector<Step> steps;
-  IntegerResult::Kind kind = IntegerResult::u8;
-  int x = 0, y = 0, scratch = 0, threads = 1;
-
-  bool is_depthwise() const { return windows.is_depthwise() && windows.taps() <= kMostTaps; }
-
-  // A function of output channel o of all groups and k, which counts taps and, fastest, channels.
-  auto weight() const {
-    return [values = weights.values<int8_t>().data(), out = windows.out, in = windows.in,
-            taps = windows.taps(), turned = turned](int64_t o, int64_t k) {
-      return turned ? values[k * out + o] : values[(o * in + k % in) * taps + k / in];
-    };
-  }
-};
-
-constexpr size_t kMostSteps = 32;
-using StepList = std::array<IntegerStep, kMostSteps>;
-
-class IntegerKernel : public Kernel {
- public:
-  explicit IntegerKernel(Parts parts) : p_(std::move(parts)) {}
-
-  std::unique_ptr<KernelState> make_state() const override {
-    std::call_once(once_, [&] {
-      pack();
-      p_.weights = Tensor();
-    });
-    return nullptr;
-  }
-
- protected:
-  virtual void pack() const = 0;
-
-  // Of all columns; `steps` lives as long as what is returned.
-  IntegerResult result(void* const* buffers, StepList& steps) const {
-    for (size_t i = 0; i < p_.steps.size(); ++i) {
-      steps[i] = p_.steps[i].step;
-      if (p_.steps[i].buffer >= 0) steps[i].operand = buffers[p_.steps[i].buffer];
-    }
-    return {.kind = p_.kind,
-            .scales = p_.numbers.scales.data(),
-            .bias = p_.numbers.bias.data(),
-            .steps = steps.data(),
-            .step_count = static_cast<int64_t>(p_.steps.size()),
-            .y = buffers[p_.y],
-            .first = 0,
-            .row = p_.windows.out * p_.windows.groups};
-  }
-
-  mutable Parts p_;
-
- private:
-  mutable std::once_flag once_;
-};
 
 // Whether some x in [0, 255] takes the sum of two products out of 16 bits.
 bool may_leave(int x, int y) {
@@ -231,7 +84,7 @@ void copy_bytes(const uint8_t* from, int64_t count, uint8_t* to) {
 
 class Products : public IntegerKernel {
  public:
-  explicit Products(Parts parts)
+  explicit Products(IntegerParts parts)
       : IntegerKernel(std::move(parts)),
         depth_((p_.windows.depth() + 3) / 4 * 4),
         panels_(panels_of(p_.windows.out)),
@@ -248,7 +101,7 @@ class Products : public IntegerKernel {
 
   void run(void* const* buffers, KernelState*) const override {
     StepList steps;
-    const IntegerResult to = result(buffers, steps);
+    const FollowResult to = result(buffers, steps);
     const auto* x = static_cast<const uint8_t*>(buffers[p_.x]);
     auto* scratch = in_place_ ? nullptr : static_cast<uint8_t*>(buffers[p_.scratch]);
     for (int64_t group = 0; group < p_.windows.groups; ++group) {
@@ -298,7 +151,7 @@ class Products : public IntegerKernel {
   }
 
   // Each thread its own rows, all panels.
-  void share_rows(const uint8_t* x, int64_t group, const IntegerResult& to, uint8_t* scratch) const {
+  void share_rows(const uint8_t* x, int64_t group, const FollowResult& to, uint8_t* scratch) const {
     const int64_t rows = p_.windows.rows(), blocks = (rows + block_ - 1) / block_;
     parallel_by_member(blocks, rows * depth_, [&](int64_t begin, int64_t end, int64_t member) {
       for (int64_t block = begin; block < end; ++block) {
@@ -311,7 +164,7 @@ class Products : public IntegerKernel {
   }
 
   // All rows at once, each thread its own panels.
-  void share_panels(const uint8_t* x, int64_t group, const IntegerResult& to, uint8_t* scratch) const {
+  void share_panels(const uint8_t* x, int64_t group, const FollowResult& to, uint8_t* scratch) const {
     const int64_t rows = p_.windows.rows(), strips = in_place_ ? 0 : (rows + kRows - 1) / kRows;
     parallel_tasks(strips, rows * depth_, [&](int64_t strip) {
       const int64_t first = strip * kRows;
@@ -323,7 +176,7 @@ class Products : public IntegerKernel {
   }
 
   void multiply(const uint8_t* a, int64_t group, size_t j, int64_t first, int64_t count,
-                IntegerResult to) const {
+                FollowResult to) const {
     const int64_t column = group * p_.windows.out + panels_[j].first;
     to.first = first * to.row + column;
     to.scales += column, to.bias += column;
@@ -398,94 +251,49 @@ class Products : public IntegerKernel {
   mutable std::vector<std::optional<PackedPanel>> packed_;  // [groups][panels]
 };
 
-template <class Byte>
-class Depthwise : public IntegerKernel {
- public:
-  explicit Depthwise(Parts parts)
-      : IntegerKernel(std::move(parts)),
-        channels_(p_.windows.groups),
-        row_((channels_ + kIntegerChannels - 1) / kIntegerChannels * kIntegerChannels),
-        pairs_((p_.windows.taps() + 1) / 2),
-        outside_(static_cast<size_t>(row_), static_cast<Byte>(p_.zero)) {}
-
-  void run(void* const* buffers, KernelState*) const override {
-    StepList steps;
-    const IntegerResult to = result(buffers, steps);
-    const auto* x = static_cast<const Byte*>(buffers[p_.x]);
-    const int64_t width = p_.windows.y[2], lines = p_.windows.rows() / width;
-    parallel_tasks(lines, p_.windows.rows() * channels_ * pairs_,
-                   [&](int64_t line) { put_line(x, line * width, to); });
+Windows windows_of(const Convolution& conv) {
+  Windows all{.batch = conv.x.size(0),
+              .groups = conv.groups,
+              .in = conv.x.size(1) / conv.groups,
+              .out = conv.w.size(0) / conv.groups};
+  const int axes = conv.x.rank() - 2;
+  for (int i = 0; i < axes; ++i) {
+    const auto to = static_cast<size_t>(kAxes - axes + i), from = static_cast<size_t>(i);
+    all.x[to] = conv.x.size(i + 2), all.w[to] = conv.w.size(i + 2), all.y[to] = conv.y.size(i + 2);
+    all.stride[to] = conv.strides[from], all.dilation[to] = conv.dilations[from];
+    all.low[to] = conv.low[from];
   }
+  return all;
+}
 
- private:
-  void pack() const override {
-    packed_ = Tensor(Type{DType::i16, {pairs_ * row_ * 2}});
-    const auto to = packed_.mutable_values<int16_t>();
-    const auto weight = p_.weight();
-    for (int64_t k = 0; k < p_.windows.taps(); ++k)
-      for (int64_t c = 0; c < channels_; ++c)
-        to[static_cast<size_t>((k / 2 * row_ + c) * 2 + k % 2)] = weight(c, k);
+FollowStep::Kind kind_of(Follow::Kind kind) {
+  switch (kind) {
+    case Follow::linear:
+      return FollowStep::linear;
+    case Follow::round:
+      return FollowStep::round;
+    case Follow::sigmoid:
+      return FollowStep::sigmoid;
+    case Follow::tanh:
+      return FollowStep::tanh;
+    case Follow::gelu:
+      return FollowStep::gelu;
+    case Follow::gelu_tanh:
+      return FollowStep::gelu_tanh;
+    default:
+      return FollowStep::clip;
   }
+}
 
-  // Columns whose windows lie within the line are one run; others are runs of one.
-  void put_line(const Byte* x, int64_t row, const IntegerResult& to) const {
-    const Windows& w = p_.windows;
-    const int64_t width = w.y[2], step = w.stride[2], reach = (w.w[2] - 1) * w.dilation[2];
-    const int64_t begin = std::min(width, (w.low[2] + step - 1) / step),
-                  end = std::clamp((w.x[2] - 1 - reach + w.low[2]) / step + 1, begin, width);
-    for (int64_t column = 0; column < width; ++column) {
-      const int64_t places = column == begin ? std::max<int64_t>(1, end - begin) : 1;
-      put_places(x, row + column, places, to);
-      column += places - 1;
-    }
-  }
-
-  void put_places(const Byte* x, int64_t row, int64_t places, IntegerResult to) const {
-    const Windows& w = p_.windows;
-    const Place from = w.place(row);
-    const Byte* sample = x + from.sample * w.x[0] * w.x[1] * w.x[2] * channels_;
-    std::array<const Byte*, kMostTaps + 1> taps;
-    std::array<int64_t, kMostTaps + 1> steps;
-    size_t k = 0;
-    const auto outside = [&] { taps[k] = outside_.data(), steps[k++] = 0; };
-    for (int64_t d = 0; d < w.w[0]; ++d)
-      for (int64_t h = 0; h < w.w[1]; ++h)
-        for (int64_t i = 0; i < w.w[2]; ++i) {
-          const int64_t z = from.at[0] + d * w.dilation[0], y = from.at[1] + h * w.dilation[1],
-                        at = from.at[2] + i * w.dilation[2];
-          if (z < 0 || z >= w.x[0] || y < 0 || y >= w.x[1] || at < 0 || at >= w.x[2]) {
-            outside();
-          } else {
-            taps[k] = sample + ((z * w.x[1] + y) * w.x[2] + at) * channels_;
-            steps[k++] = w.stride[2] * channels_;
-          }
-        }
-    if (k % 2 == 1) outside();
-    to.first = row * channels_;
-    const IntegerTaps<Byte> all{.taps = taps.data(),
-                                .steps = steps.data(),
-                                .pairs = pairs_,
-                                .places = places,
-                                .weights = packed_.template values<int16_t>().data(),
-                                .weight_row = row_,
-                                .channels = channels_,
-                                .result = to};
-    if constexpr (std::is_same_v<Byte, uint8_t>) {
-      integer_functions().taps_u8(all);
-    } else {
-      integer_functions().taps_i8(all);
-    }
-  }
-
-  mutable Tensor packed_;
-  const int64_t channels_, row_, pairs_;
-  const std::vector<Byte> outside_;  // a place beyond the edges
-};
-
-std::unique_ptr<Kernel> make(Parts parts) {
-  if (!parts.is_depthwise()) return std::make_unique<Products>(std::move(parts));
-  if (parts.is_signed) return std::make_unique<Depthwise<int8_t>>(std::move(parts));
-  return std::make_unique<Depthwise<uint8_t>>(std::move(parts));
+IntegerStep step_of(const Follow& follow, const KernelRequest& request) {
+  if (follow.kind == Follow::relu)
+    return {{FollowStep::clip, 0, std::numeric_limits<float>::infinity(), nullptr}};
+  if (follow.kind != Follow::add) return {{kind_of(follow.kind), follow.a, follow.b, nullptr}};
+  const DType dtype = request.graph.type(follow.operand).dtype;
+  const auto kind = dtype == DType::u8   ? FollowStep::add_u8
+                    : dtype == DType::i8 ? FollowStep::add_i8
+                                         : FollowStep::add_f32;
+  return {{kind, 0, 0, nullptr}, position(request.inputs, follow.operand)};
 }
 
 }  // namespace
@@ -496,16 +304,16 @@ std::unique_ptr<Kernel> make_integer_products(const KernelRequest& request, cons
   const Slots slots(request);
   const Follows follows(fusion);
   const DType dtype = request.graph.type(fusion.result).dtype;
-  Parts parts{.weights = integers_around_zero(request.graph, factors.weights),
-              .is_signed = factors.x.scaling.dtype == DType::i8,
-              .zero = factors.x.scaling.zero,
-              .kind = dtype == DType::u8   ? IntegerResult::u8
-                      : dtype == DType::i8 ? IntegerResult::i8
-                                           : IntegerResult::f32,
-              .x = position(request.inputs, factors.x.integers),
-              .y = slots.output,
-              .scratch = slots.scratch,
-              .threads = request.threads};
+  IntegerParts parts{.weights = integers_around_zero(request.graph, factors.weights),
+                     .is_signed = factors.x.scaling.dtype == DType::i8,
+                     .zero = factors.x.scaling.zero,
+                     .kind = dtype == DType::u8   ? FollowResult::u8
+                             : dtype == DType::i8 ? FollowResult::i8
+                                                  : FollowResult::f32,
+                     .x = position(request.inputs, factors.x.integers),
+                     .y = slots.output,
+                     .scratch = slots.scratch,
+                     .threads = request.threads};
   if (node.op->name == "conv2d") {
     parts.windows = windows_of(*convolution_of(request.graph, node));
   } else {
@@ -520,7 +328,8 @@ std::unique_ptr<Kernel> make_integer_products(const KernelRequest& request, cons
   parts.numbers = numbers_of(request.graph, seen, parts.weights, follows.first, true);
   for (const Follow& follow : follows.steps) parts.steps.push_back(step_of(follow, request));
   TEMPER_CHECK(parts.steps.size() <= kMostSteps, parts.steps.size(), " steps");
-  return make(std::move(parts));
+  if (parts.is_depthwise()) return make_integer_depthwise(std::move(parts));
+  return std::make_unique<Products>(std::move(parts));
 }
 
 }  // namespace temper::cpu

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "devices/cpu/fusion.h"
+#include "devices/cpu/matmul_panels.h"
 #include "devices/cpu/post_ops.h"
 #include "ir/op.h"
 
@@ -201,6 +202,17 @@ std::unique_ptr<Kernel> make_matmul(const KernelRequest& request) {
     std::swap(x_slot, y_slot);
   }
   const memory::dims& sizes = z->sizes;
+  if (dtype == DType::f32 && node.outputs[0].dtype == DType::f32 && sizes.size() == 2 && !packed &&
+      !has_bf16_kernels())
+    return make_panel_matmul(request, fusion,
+                             {.rows = sizes[0],
+                              .columns = sizes[1],
+                              .depth = x->sizes[1],
+                              .x = {x->strides[0], x->strides[1]},
+                              .y = {y->strides[0], y->strides[1]},
+                              .z = z->strides[0],
+                              .x_slot = x_slot,
+                              .y_slot = y_slot});
 
   const TeamSize team(request.threads);
   const Slots slots(request);

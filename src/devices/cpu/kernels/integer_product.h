@@ -1,25 +1,8 @@
 #pragma once
 // Products of 8-bit integers whose sums of 32 bits are exact, and what follows them.
-#include <cstdint>
+#include "devices/cpu/kernels/follow.h"
 
 namespace temper::cpu {
-
-// One change of what a sum has become.
-struct IntegerStep {
-  enum Kind { linear, clip, round, sigmoid, tanh, gelu, gelu_tanh, add_u8, add_i8, add_f32 } kind;
-  float a, b;  // linear: a t + b; clip, round: to numbers, integers from a to b
-  const void* operand;
-};
-
-// t = sum scales + bias, then the steps, rounded to the nearest (even) and held within the type's range.
-struct IntegerResult {
-  enum Kind { u8, i8, f32 } kind;
-  const float *scales, *bias;  // of the columns computed
-  const IntegerStep* steps;
-  int64_t step_count;
-  void* y;
-  int64_t first, row;  // of y and all operands: the first element, and how far rows are apart
-};
 
 // Columns of weights that lie together, four steps of depth at a time: as bytes where no sum of two products
 // can leave 16 bits, whatever x is, else widened. Columns that do not exist are 0.
@@ -40,7 +23,7 @@ struct IntegerProduct {
   int64_t a_row;
   IntegerPanel panel;
   int64_t rows, columns;
-  IntegerResult result;
+  FollowResult result;
 };
 inline constexpr int64_t kMostDepth = 65'536;  // beyond it sums of 32 bits could overflow
 
@@ -54,7 +37,7 @@ struct IntegerTaps {
   const int16_t* weights;  // [pairs][weight_row][2]
   int64_t weight_row;      // channels, filled up to a multiple of kIntegerChannels
   int64_t channels;
-  IntegerResult result;
+  FollowResult result;
 };
 inline constexpr int64_t kIntegerChannels = 16, kMostIntegerPairs = 128;
 

@@ -8,7 +8,8 @@ namespace temper::cpu {
 int64_t product_panel();
 
 // c[i, j] (+)= sum over k < depth of a[i, k] b[k, j], f32, for one panel of `columns` <= product_panel()
-// columns, a multiple of 16. Steps in elements. The order of the sum is that of k. With `pairs` an element of
+// columns, a multiple of 16. Steps in elements. The order of the sum is that of k;
+// what c holds is added last. With `pairs` an element of
 // a and b is no f32 but two bf16 that follow each other in depth; only where kHasBf16.
 struct PanelProduct {
   const float* a;
@@ -17,7 +18,7 @@ struct PanelProduct {
   float* c;
   int64_t c_row;
   int64_t rows, columns, depth;
-  bool adds = false;  // to what c holds
+  bool adds = false;
   bool pairs = false;
 };
 void multiply(const PanelProduct& product);

@@ -40,8 +40,7 @@ HWY_INLINE void tile(const PanelProduct& p, const float* a, float* c) {
   const D d;
   V sums[R][N];
   for (int i = 0; i < R; ++i)
-    for (int j = 0; j < N; ++j)
-      sums[i][j] = p.adds ? hn::LoadU(d, c + i * p.c_row + j * kLanes) : hn::Zero(d);
+    for (int j = 0; j < N; ++j) sums[i][j] = hn::Zero(d);
   const float* b = p.b;
   for (int64_t k = 0; k < p.depth; ++k, b += kPanel, a += p.a_depth) {
     V columns[N];
@@ -52,7 +51,10 @@ HWY_INLINE void tile(const PanelProduct& p, const float* a, float* c) {
     }
   }
   for (int i = 0; i < R; ++i)
-    for (int j = 0; j < N; ++j) hn::StoreU(sums[i][j], d, c + i * p.c_row + j * kLanes);
+    for (int j = 0; j < N; ++j) {
+      float* to = c + i * p.c_row + j * kLanes;
+      hn::StoreU(p.adds ? hn::Add(hn::LoadU(d, to), sums[i][j]) : sums[i][j], d, to);
+    }
 }
 
 // The rows that are left, fewer than R + 1.

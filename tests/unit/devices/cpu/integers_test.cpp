@@ -166,7 +166,7 @@ TEST(Integers, NoSumSaturates) {
       Tensor most(Type{DType::u8, {5, depth}});
       std::ranges::fill(most.mutable_values<uint8_t>(), uint8_t{255});
       const std::vector<Tensor> inputs{most};
-      expect_close(run(graph, inputs), interpret(graph, inputs), 1e-6);
+      expect_close(run(graph, inputs), interpret(graph, inputs), depth < 70'000 ? 1e-6 : 1e-4);  // f32
     }
 }
 
