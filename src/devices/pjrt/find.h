@@ -1,0 +1,26 @@
+#pragma once
+// Where plug-ins are.
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace temper::pjrt {
+
+struct Found {
+  std::string name;  // "cpu", "tpu", "cuda": the word of its file's name that is not of PJRT's own
+  std::string path;
+};
+
+struct Search {
+  std::vector<Found> plugins;       // the first of a name is the one to take
+  std::vector<std::string> places;  // where was looked, for people
+};
+
+// TEMPER_PJRT_PATH (files or folders, colon-separated), TPU_LIBRARY_PATH, and xla_plugins, jax_plugins and libtpu in the
+// site-packages of VIRTUAL_ENV, CONDA_PREFIX, the python3 of PATH, the user, the system, and third_party/oracles.
+Search find_plugins();
+
+// "xla_cpu_pjrt.so": cpu, "libtpu.so": tpu.
+std::string plugin_name(std::string_view file);
+
+}  // namespace temper::pjrt
