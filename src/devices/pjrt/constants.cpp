@@ -95,7 +95,9 @@ Printed Writer::constant(const Tensor& value) {
   } else {
     text = bytes_text(value);
   }
-  return emit("constant", {}, type, concat("value = dense<", text, "> : ", type_text(type)));
+  Printed result = emit("constant", {}, type, concat("value = dense<", text, "> : ", type_text(type)));
+  result.number = !is_float(type.dtype) || (all_equal(value) && !text.starts_with("0x"));
+  return result;
 }
 
 Printed Writer::scalar(DType dtype, double value) { return full({dtype, {}}, value); }

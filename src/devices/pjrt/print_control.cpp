@@ -83,12 +83,14 @@ PrintedList print_scan(Writer& w, const Node& node, Operands x) {
              xs = static_cast<size_t>(node.attributes.get<int64_t>("xs"));
   const bool reverse = node.attributes.get<bool>("reverse");
   const Graph& body = node.regions[0];
-  const Printed length = w.scalar(DType::i64, static_cast<double>(node.attributes.get<int64_t>("length")));
+  const auto rounds = node.attributes.get<int64_t>("length");
+  const Printed length = w.scalar(DType::i64, static_cast<double>(rounds));
   const Printed one = w.scalar(DType::i64, 1);
   Slices slices(w);
   PrintedList state{w.scalar(DType::i64, 0)};  // the round, the carries, what is stacked
   state.insert(state.end(), x.begin(), x.begin() + static_cast<std::ptrdiff_t>(carries));
   for (size_t i = carries; i < node.outputs.size(); ++i) state.push_back(w.full(node.outputs[i], 0));
+  if (rounds == 0) return {state.begin() + 1, state.end()};
   const auto round = [&](const PrintedList& in) {
     const Printed next = w.emit("add", {in[0], one}, one.type);
     const Printed at = reverse ? w.emit("subtract", {length, next}, one.type) : in[0];

@@ -44,17 +44,32 @@ PrintedList guarded(Writer& w, std::string_view op, const Node& node, Operands x
 PrintedList print_div(Writer& w, const Node& node, Operands x) { return guarded(w, "divide", node, x); }
 PrintedList print_rem(Writer& w, const Node& node, Operands x) { return guarded(w, "remainder", node, x); }
 
-// XLA leaves negative exponents of integers open: they give 0 but for x = 1 and -1.
+// XLA takes all exponents of integers for signed and leaves negative ones open: they give 0 but for x = 1 and -1.
 PrintedList print_pow(Writer& w, const Node& node, Operands x) {
   const Type& type = node.outputs[0];
-  if (is_float(type.dtype) || !is_signed(type.dtype)) return {w.emit("power", x, type)};
+  if (is_float(type.dtype)) return {w.emit("power", x, type)};
   const Printed zero = w.full(type, 0), one = w.full(type, 1);
-  const Printed power = w.emit("power", {x[0], w.emit("maximum", {x[1], zero}, type)}, type);
   const Printed odd = w.compare(w.emit("and", {x[1], one}, type), zero, "NE");
+  if (!is_signed(type.dtype)) {
+    const Printed half = w.emit("power", {x[0], w.emit("shift_right_logical", {x[1], one}, type)}, type);
+    const Printed even = w.emit("multiply", {half, half}, type);
+    return {w.select(odd, w.emit("multiply", {even, x[0]}, type), even)};
+  }
+  const Printed power = w.emit("power", {x[0], w.emit("maximum", {x[1], zero}, type)}, type);
   const Printed is_unit = w.compare(w.emit("abs", {x[0]}, type), one, "EQ");
   const Printed inverse = w.select(is_unit, w.select(odd, x[0], one), zero);
   return {w.select(w.compare(x[1], zero, "LT"), inverse, power)};
 }
+
+// XLA on processors loses a NaN that stands second.
+PrintedList extreme(Writer& w, std::string_view op, const Node& node, Operands x) {
+  const Type& type = node.outputs[0];
+  const Printed result = w.emit(op, x, type);
+  if (!is_float(type.dtype) || x[1].number) return {result};
+  return {w.select(w.compare(x[1], x[1], "NE"), x[1], result)};
+}
+PrintedList print_max(Writer& w, const Node& node, Operands x) { return extreme(w, "maximum", node, x); }
+PrintedList print_min(Writer& w, const Node& node, Operands x) { return extreme(w, "minimum", node, x); }
 
 PrintedList print_compare(Writer& w, const Node& node, Operands x) {
   std::string direction = node.attributes.get<std::string>("direction");
@@ -106,8 +121,8 @@ constexpr Printer kPrinters[] = {
     {"div", print_div},
     {"rem", print_rem},
     {"pow", print_pow},
-    {"max", plain<"maximum">},
-    {"min", plain<"minimum">},
+    {"max", print_max},
+    {"min", print_min},
     {"bit_and", plain<"and">},
     {"bit_or", plain<"or">},
     {"bit_xor", plain<"xor">},

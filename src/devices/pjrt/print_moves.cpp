@@ -26,8 +26,10 @@ PrintedList print_transpose(Writer& w, const Node& node, Operands x) {
 }
 
 PrintedList print_broadcast(Writer& w, const Node& node, Operands x) {
-  return {w.emit("broadcast_in_dim", x, node.outputs[0],
-                 concat("broadcast_dimensions = ", array_text(node.attributes.get<Ints>("axes"))))};
+  Printed y = w.emit("broadcast_in_dim", x, node.outputs[0],
+                     concat("broadcast_dimensions = ", array_text(node.attributes.get<Ints>("axes"))));
+  y.number = x[0].number;
+  return {y};
 }
 
 PrintedList print_slice(Writer& w, const Node& node, Operands x) {

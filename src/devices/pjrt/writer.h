@@ -15,6 +15,7 @@ namespace temper::pjrt {
 struct Printed {  // a value in the text
   std::string name;
   Type type;
+  bool number = false;  // known not to hold NaN
 };
 using PrintedList = std::vector<Printed>;
 
