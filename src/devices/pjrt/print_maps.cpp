@@ -44,32 +44,32 @@ PrintedList guarded(Writer& w, std::string_view op, const Node& node, Operands x
 PrintedList print_div(Writer& w, const Node& node, Operands x) { return guarded(w, "divide", node, x); }
 PrintedList print_rem(Writer& w, const Node& node, Operands x) { return guarded(w, "remainder", node, x); }
 
-// XLA takes all exponents of integers for signed and leaves negative ones open: they give 0 but for x = 1 and -1.
+// Of integers, XLA takes every exponent as signed and leaves negative ones open: they give 0 but for x = 1 and -1. Its
+// powers of narrow integers are wrong for large exponents.
+Printed integer_power(Writer& w, const Printed& x, const Printed& y) {
+  const Type& type = x.type;
+  const Printed zero = w.full(type, 0), one = w.full(type, 1);
+  const Printed odd = w.compare(w.emit("and", {y, one}, type), zero, "NE");
+  if (!is_signed(type.dtype)) {
+    const Printed half = w.emit("power", {x, w.emit("shift_right_logical", {y, one}, type)}, type);
+    const Printed even = w.emit("multiply", {half, half}, type);
+    return w.select(odd, w.emit("multiply", {even, x}, type), even);
+  }
+  const Printed power = w.emit("power", {x, w.emit("maximum", {y, zero}, type)}, type);
+  const Printed is_unit = w.compare(w.emit("abs", {x}, type), one, "EQ");
+  const Printed inverse = w.select(is_unit, w.select(odd, x, one), zero);
+  return w.select(w.compare(y, zero, "LT"), inverse, power);
+}
+
 PrintedList print_pow(Writer& w, const Node& node, Operands x) {
   const Type& type = node.outputs[0];
   if (is_float(type.dtype)) return {w.emit("power", x, type)};
-  const Printed zero = w.full(type, 0), one = w.full(type, 1);
-  const Printed odd = w.compare(w.emit("and", {x[1], one}, type), zero, "NE");
-  if (!is_signed(type.dtype)) {
-    const Printed half = w.emit("power", {x[0], w.emit("shift_right_logical", {x[1], one}, type)}, type);
-    const Printed even = w.emit("multiply", {half, half}, type);
-    return {w.select(odd, w.emit("multiply", {even, x[0]}, type), even)};
-  }
-  const Printed power = w.emit("power", {x[0], w.emit("maximum", {x[1], zero}, type)}, type);
-  const Printed is_unit = w.compare(w.emit("abs", {x[0]}, type), one, "EQ");
-  const Printed inverse = w.select(is_unit, w.select(odd, x[0], one), zero);
-  return {w.select(w.compare(x[1], zero, "LT"), inverse, power)};
+  const DType wide = bit_width(type.dtype) >= 32 ? type.dtype : is_signed(type.dtype) ? DType::i32 : DType::u32;
+  return {w.convert(integer_power(w, w.convert(x[0], wide), w.convert(x[1], wide)), type.dtype)};
 }
 
-// XLA on processors loses a NaN that stands second.
-PrintedList extreme(Writer& w, std::string_view op, const Node& node, Operands x) {
-  const Type& type = node.outputs[0];
-  const Printed result = w.emit(op, x, type);
-  if (!is_float(type.dtype) || x[1].number) return {result};
-  return {w.select(w.compare(x[1], x[1], "NE"), x[1], result)};
-}
-PrintedList print_max(Writer& w, const Node& node, Operands x) { return extreme(w, "maximum", node, x); }
-PrintedList print_min(Writer& w, const Node& node, Operands x) { return extreme(w, "minimum", node, x); }
+PrintedList print_max(Writer& w, const Node&, Operands x) { return {w.extreme("maximum", x[0], x[1])}; }
+PrintedList print_min(Writer& w, const Node&, Operands x) { return {w.extreme("minimum", x[0], x[1])}; }
 
 PrintedList print_compare(Writer& w, const Node& node, Operands x) {
   std::string direction = node.attributes.get<std::string>("direction");

@@ -31,6 +31,7 @@ Fold fold_of(Writer& w, const Node& node, DType dtype) {
   const Type element{wide ? DType::f32 : dtype, {}};
   return {element.dtype, w.constant(to_tensor(neutral_array(reduction(kind), element))),
           w.region({element, element}, [&](const PrintedList& in) -> PrintedList {
+            if (kind == "max" || kind == "min") return {w.extreme(folding_op(kind), in[0], in[1])};
             return {w.emit(folding_op(kind), in, element)};
           })};
 }

@@ -80,6 +80,12 @@ Printed Writer::compare(const Printed& x, const Printed& y, std::string_view dir
                      ">, compare_type = #stablehlo<comparison_type ", kind, ">"));
 }
 
+// XLA on processors loses a NaN that stands second.
+Printed Writer::extreme(std::string_view op, const Printed& x, const Printed& y) {
+  const Printed result = emit(op, {x, y}, x.type);
+  return !is_float(x.type.dtype) || y.number ? result : select(compare(y, y, "NE"), y, result);
+}
+
 Printed Writer::select(const Printed& predicate, const Printed& on_true, const Printed& on_false) {
   return emit("select", {predicate, on_true, on_false}, on_true.type);
 }

@@ -44,6 +44,7 @@ class Writer {
 
   Printed convert(const Printed& x, DType dtype);  // x itself if it has that dtype
   Printed compare(const Printed& x, const Printed& y, std::string_view direction);  // "LT"
+  Printed extreme(std::string_view op, const Printed& x, const Printed& y);  // "maximum" or "minimum"
   Printed select(const Printed& predicate, const Printed& on_true, const Printed& on_false);
 
   // The nodes of `graph` for these arguments; what its outputs are.
