@@ -30,7 +30,8 @@ Json describe(const DeviceKind& kind, std::string_view name, std::string& text) 
       object["facts"][name] = fact;
       text += concat("  ", name, ": ", fact, "\n");
     }
-    if (facts.target.memory_bytes > 0) text += concat("  memory: ", byte_text(facts.target.memory_bytes), "\n");
+    if (facts.target.memory_bytes > 0)
+      text += concat("  memory: ", byte_text(facts.target.memory_bytes), "\n");
     if (facts.peak_flops > 0)
       text += concat(
           "  measured: ", short_number(facts.peak_flops * 1e-9), " GFLOP/s f32, ",
@@ -56,7 +57,8 @@ int devices(const std::vector<std::string>& words) {
   Json result = result_head("devices");
   std::string text;
   for (const DeviceKind& kind : device_kinds()) {
-    const std::vector<std::string> names = kind.present ? kind.present() : std::vector{std::string(kind.name)};
+    const std::vector<std::string> names =
+        kind.present ? kind.present() : std::vector{std::string(kind.name)};
     for (const std::string& name : names) result["devices"].push_back(describe(kind, name, text));
   }
   if (!common.json) std::fputs(text.c_str(), stdout);

@@ -13,7 +13,8 @@ namespace {
 struct Registry {
   std::mutex mutex;
   std::vector<DeviceKind> kinds;
-  std::map<std::string, std::unique_ptr<Device>, std::less<>> open;  // by name; a kind's first by that of the kind
+  std::map<std::string, std::unique_ptr<Device>, std::less<>>
+      open;  // by name; a kind's first by that of the kind
 };
 
 Registry& registry() {
@@ -55,10 +56,12 @@ Device& open_device(std::string_view name) {
   Registry& devices = registry();
   const std::lock_guard lock(devices.mutex);
   const size_t colon = std::min(name.find(':'), name.size());
-  const std::string_view kind_name = name.substr(0, colon), which = name.substr(std::min(colon + 1, name.size()));
+  const std::string_view kind_name = name.substr(0, colon),
+                         which = name.substr(std::min(colon + 1, name.size()));
   for (const DeviceKind& kind : devices.kinds) {
     if (kind.name != kind_name) continue;
-    std::unique_ptr<Device>& device = devices.open[std::string(which.empty() || which == "0" ? kind_name : name)];
+    std::unique_ptr<Device>& device =
+        devices.open[std::string(which.empty() || which == "0" ? kind_name : name)];
     if (!device) device = kind.open(which);
     return *device;
   }

@@ -6,8 +6,8 @@ namespace temper {
 
 struct DeviceKind {
   std::string_view name;  // "cpu"
-  // Opens the device that `which` names: what stands after the first colon of `--device`, in words of the kind's own;
-  // empty: its first. Error device says why it is absent.
+  // Opens the device that `which` names: what stands after the first colon of `--device`, in words of the
+  // kind's own; empty: its first. Error device says why it is absent.
   std::unique_ptr<Device> (*open)(std::string_view which);
   const Target* target;
   // Names that `temper devices` opens; null: that of the kind.

@@ -39,7 +39,8 @@ Device& device_of(const std::string& name) {
 // Empty if all went well.
 std::string outcome(const std::string& name, const Op& op, const Sample& sample) {
   try {
-    const std::vector<Tensor> found = run_sample(device_of(name), op, sample), expected = reference(op, sample);
+    const std::vector<Tensor> found = run_sample(device_of(name), op, sample),
+                              expected = reference(op, sample);
     if (name != "null") return compare(sample, found, expected);
     if (found.size() != expected.size()) return "another number of results";
     for (size_t i = 0; i < found.size(); ++i) {  // zeros, but of the right types

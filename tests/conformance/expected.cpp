@@ -16,11 +16,14 @@ ExpectedFailures::ExpectedFailures(const std::filesystem::path& file) {
 }
 
 std::string ExpectedFailures::judge(const std::string& sample, const std::string& outcome) const {
-  const std::string found = outcome.empty() ? "passed" : starts_with(outcome, "refused") ? "refused" : "wrong";
+  const std::string found = outcome.empty()                   ? "passed"
+                            : starts_with(outcome, "refused") ? "refused"
+                                                              : "wrong";
   const auto listed = list_of_.find(sample);
   const std::string expected = listed == list_of_.end() ? "passed" : listed->second;
   if (found == expected) return {};
-  return concat("expected: ", expected, ", found: ", found, outcome.empty() ? "" : concat(" (", outcome, ")"));
+  return concat("expected: ", expected, ", found: ", found,
+                outcome.empty() ? "" : concat(" (", outcome, ")"));
 }
 
 }  // namespace temper

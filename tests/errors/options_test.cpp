@@ -57,7 +57,8 @@ TEST_F(OptionErrorsTest, Devices) {
                  {"no PJRT plug-in for `nosuch` was found", "looked in TEMPER_PJRT_PATH: /nowhere"}, none);
   expect_no_run(4, concat(model(), " --device pjrt:/nowhere/plugin.so --data ", table()),
                 {"there is no PJRT plug-in '/nowhere/plugin.so'"});
-  expect_refusal(4, concat("bench ", model(), " --device pjrt:", write("plugin.so", "text")), {"is not a PJRT plug-in"});
+  expect_refusal(4, concat("bench ", model(), " --device pjrt:", write("plugin.so", "text")),
+                 {"is not a PJRT plug-in"});
   expect_refusal(4, concat("bench ", model(), " --device cpu:1"), {"there is no `cpu:1`"});
 }
 

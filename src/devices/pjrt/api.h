@@ -1,6 +1,6 @@
 #pragma once
-// What of the PJRT C API (major 0, minor 81) is used here, declared anew: field names and order are the API's. A
-// test compares sizes and offsets with the header that comes with a plug-in.
+// What of the PJRT C API (major 0, minor 81) is used here, declared anew: field names and order are the
+// API's. A test compares sizes and offsets with the header that comes with a plug-in.
 #include <cstddef>
 #include <cstdint>
 
@@ -64,7 +64,8 @@ struct Head {  // of every struct
   void* extension_start = nullptr;
 };
 
-// A plug-in refuses a struct that is smaller than its own: newer ones may have grown by less than this tail of zeros.
+// A plug-in refuses a struct that is smaller than its own: newer ones may have grown by less than this tail
+// of zeros.
 template <class Args>
 struct Sent {
   Args args{};
@@ -139,8 +140,27 @@ struct ClientCompileArgs {
 };
 
 enum class BufferType : int {
-  invalid, pred, s8, s16, s32, s64, u8, u16, u32, u64, f16, f32, f64, bf16, c64, c128, f8e5m2, f8e4m3fn,
-  f8e4m3b11fnuz, f8e5m2fnuz, f8e4m3fnuz,
+  invalid,
+  pred,
+  s8,
+  s16,
+  s32,
+  s64,
+  u8,
+  u16,
+  u32,
+  u64,
+  f16,
+  f32,
+  f64,
+  bf16,
+  c64,
+  c128,
+  f8e5m2,
+  f8e4m3fn,
+  f8e4m3b11fnuz,
+  f8e5m2fnuz,
+  f8e4m3fnuz,
 };
 inline constexpr int kImmutableOnlyDuringCall = 0;
 

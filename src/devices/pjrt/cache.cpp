@@ -41,7 +41,8 @@ std::optional<std::string> ExecutableCache::find() const {
     if (text.starts_with(kHead) && text.size() >= start) {
       std::memcpy(&checksum, text.data() + kHead.size(), sizeof checksum);
       if (checksum == hash_bytes(text.substr(start))) {
-        fs::last_write_time(path_, fs::file_time_type::clock::now(), error);  // the least recently used go first
+        fs::last_write_time(path_, fs::file_time_type::clock::now(),
+                            error);  // the least recently used go first
         return std::string(text.substr(start));
       }
     }

@@ -1,5 +1,6 @@
 #pragma once
-// Compiled programs kept on disk, under the cache folder: XLA takes seconds where reading one takes milliseconds.
+// Compiled programs kept on disk, under the cache folder: XLA takes seconds where reading one takes
+// milliseconds.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,7 +14,7 @@ class ExecutableCache {
 
   // None if there is none; one that is damaged is said on the log and counts as none.
   std::optional<std::string> find() const;
-  void keep(std::string_view bytes) const;  // nothing happens where nothing can be kept
+  void keep(std::string_view bytes) const;   // nothing happens where nothing can be kept
   void damaged(std::string_view why) const;  // says so
 
  private:

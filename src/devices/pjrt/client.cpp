@@ -60,8 +60,9 @@ std::string Client::device_kind() const {
   Sent<DescriptionKindArgs> kind;
   if (!plugin_.try_call(Function::device_get_description, description)) return "";
   kind->device_description = description->device_description;
-  return plugin_.try_call(Function::description_kind, kind) ? std::string(kind->device_kind, kind->device_kind_size)
-                                                            : "";
+  return plugin_.try_call(Function::description_kind, kind)
+             ? std::string(kind->device_kind, kind->device_kind_size)
+             : "";
 }
 
 int64_t Client::memory_bytes() const {

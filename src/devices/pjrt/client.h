@@ -41,8 +41,10 @@ class LoadedExecutable {
   CompiledMemory memory() const;   // zeros if the plug-in does not tell
   std::string serialized() const;  // Error device if the plug-in cannot
 
-  // One launch, done on return. `kept`: positions of arguments that the program takes but the caller does not give.
-  std::vector<std::shared_ptr<Buffer>> execute(std::span<CBuffer* const> arguments, std::span<const int64_t> kept) const;
+  // One launch, done on return. `kept`: positions of arguments that the program takes but the caller does not
+  // give.
+  std::vector<std::shared_ptr<Buffer>> execute(std::span<CBuffer* const> arguments,
+                                               std::span<const int64_t> kept) const;
 
  private:
   std::shared_ptr<Client> client_;
@@ -82,7 +84,8 @@ class Client : public std::enable_shared_from_this<Client> {
   size_t devices_ = 0;
 };
 
-// CompileOptionsProto of XLA for one device. Without counts of replicas and partitions a plug-in aborts the process.
+// CompileOptionsProto of XLA for one device. Without counts of replicas and partitions a plug-in aborts the
+// process.
 std::string_view compile_options();
 
 }  // namespace temper::pjrt

@@ -66,15 +66,19 @@ std::vector<std::string> element_texts(const Tensor& value, int64_t count) {
     return texts;
   }
   for (const int64_t number : to_int64s(some)) {
-    if (value.dtype() == DType::boolean) texts.emplace_back(number ? "true" : "false");
-    else if (value.dtype() == DType::u64) texts.push_back(concat(static_cast<uint64_t>(number)));
-    else texts.push_back(concat(number));
+    if (value.dtype() == DType::boolean)
+      texts.emplace_back(number ? "true" : "false");
+    else if (value.dtype() == DType::u64)
+      texts.push_back(concat(static_cast<uint64_t>(number)));
+    else
+      texts.push_back(concat(number));
   }
   return texts;
 }
 
 bool all_equal(const Tensor& value) {
-  const auto width = static_cast<size_t>(bit_width(value.dtype()) / 8), bytes = static_cast<size_t>(value.bytes());
+  const auto width = static_cast<size_t>(bit_width(value.dtype()) / 8),
+             bytes = static_cast<size_t>(value.bytes());
   return bytes <= width || std::memcmp(value.data(), value.data() + width, bytes - width) == 0;
 }
 
@@ -105,7 +109,8 @@ Printed Writer::scalar(DType dtype, double value) { return full({dtype, {}}, val
 Printed Writer::full(const Type& type, double value) {
   if (type.shape.elements() == 0) return constant(Tensor(type));
   const Tensor one = from_doubles({type.dtype, {}}, {&value, 1});
-  return emit("constant", {}, type, concat("value = dense<", element_texts(one, 1)[0], "> : ", type_text(type)));
+  return emit("constant", {}, type,
+              concat("value = dense<", element_texts(one, 1)[0], "> : ", type_text(type)));
 }
 
 }  // namespace temper::pjrt

@@ -13,7 +13,8 @@ namespace {
 
 class PjrtDevice : public Device {
  public:
-  PjrtDevice(std::string name, std::shared_ptr<Client> client) : name_(std::move(name)), client_(std::move(client)) {}
+  PjrtDevice(std::string name, std::shared_ptr<Client> client)
+      : name_(std::move(name)), client_(std::move(client)) {}
 
   std::string_view name() const override { return name_; }
   const Target& target() const override { return pjrt_target(); }
@@ -33,7 +34,8 @@ class PjrtDevice : public Device {
   Tensor allocate(const Type& type, int64_t) override { return make_tensor(type, this); }
 
   void copy(const Tensor& from, Tensor& to) override {
-    TEMPER_CHECK(from.type() == to.type(), "copy from ", to_string(from.type()), " to ", to_string(to.type()));
+    TEMPER_CHECK(from.type() == to.type(), "copy from ", to_string(from.type()), " to ",
+                 to_string(to.type()));
     if (from.on_host()) {
       holder_of(to).buffer = client_->upload(from);
     } else if (to.on_host()) {
@@ -57,9 +59,10 @@ class PjrtDevice : public Device {
   std::vector<std::string> names;
   for (const Found& found : search.plugins) names.push_back(found.name);
   const std::string what = name.empty() ? "no PJRT plug-in" : concat("no PJRT plug-in for `", name, "`");
-  throw Error(ErrorKind::device,
-              concat(what, " was found", names.empty() ? "" : concat(" (there is ", join(names, ", "), ")"),
-                     "; name its file (pjrt:FILE) or set TEMPER_PJRT_PATH; looked in ", join(search.places, ", ")));
+  throw Error(
+      ErrorKind::device,
+      concat(what, " was found", names.empty() ? "" : concat(" (there is ", join(names, ", "), ")"),
+             "; name its file (pjrt:FILE) or set TEMPER_PJRT_PATH; looked in ", join(search.places, ", ")));
 }
 
 std::string path_of(std::string_view which) {
@@ -78,10 +81,11 @@ std::unique_ptr<Device> open(std::string_view which) {
   std::string_view plugin = which;
   if (colon != std::string_view::npos && parse_number(which.substr(colon + 1), ordinal)) {
     plugin = which.substr(0, colon);
-    if (ordinal < 0) throw Error(ErrorKind::device, concat("device `pjrt:", which, "`: expected a number from 0"));
+    if (ordinal < 0)
+      throw Error(ErrorKind::device, concat("device `pjrt:", which, "`: expected a number from 0"));
   }
-  return std::make_unique<PjrtDevice>(concat("pjrt:", which),
-                                      Client::create(Plugin::open(path_of(plugin)), static_cast<size_t>(ordinal)));
+  return std::make_unique<PjrtDevice>(
+      concat("pjrt:", which), Client::create(Plugin::open(path_of(plugin)), static_cast<size_t>(ordinal)));
 }
 
 std::vector<std::string> present() {
@@ -99,8 +103,7 @@ std::vector<std::string> present() {
 DeviceKind pjrt_device() { return {"pjrt", open, &pjrt_target(), present}; }
 
 DeviceKind tpu_device() {
-  return {"tpu",
-          [](std::string_view which) { return open(which.empty() ? "tpu" : concat("tpu:", which)); },
+  return {"tpu", [](std::string_view which) { return open(which.empty() ? "tpu" : concat("tpu:", which)); },
           &pjrt_target(), [] { return std::vector<std::string>(); }};
 }
 

@@ -14,25 +14,32 @@ class PjrtExecutable : public Executable {
  public:
   PjrtExecutable(Device& device, std::shared_ptr<Client> client, Program program,
                  std::unique_ptr<LoadedExecutable> loaded)
-      : device_(device), client_(std::move(client)), program_(std::move(program)), loaded_(std::move(loaded)) {}
+      : device_(device),
+        client_(std::move(client)),
+        program_(std::move(program)),
+        loaded_(std::move(loaded)) {}
 
   const Program& program() const override { return program_; }
-  std::unique_ptr<Context> make_context(std::shared_ptr<Arena>) const override { return std::make_unique<Context>(); }
+  std::unique_ptr<Context> make_context(std::shared_ptr<Arena>) const override {
+    return std::make_unique<Context>();
+  }
 
   void run(Context&, std::span<Tensor> arguments, std::span<Tensor> results) const override {
-    TEMPER_CHECK(arguments.size() == program_.inputs.size() && results.size() == program_.outputs.size(), "got ",
-                 arguments.size(), " arguments and ", results.size(), " results");
+    TEMPER_CHECK(arguments.size() == program_.inputs.size() && results.size() == program_.outputs.size(),
+                 "got ", arguments.size(), " arguments and ", results.size(), " results");
     std::vector<CBuffer*> buffers;
     for (size_t i = 0; i < arguments.size(); ++i) {
       const Argument& input = program_.inputs[i];
-      TEMPER_CHECK(arguments[i].type() == input.type && arguments[i].storage()->device == &device_, input.name);
+      TEMPER_CHECK(arguments[i].type() == input.type && arguments[i].storage()->device == &device_,
+                   input.name);
       buffers.push_back(buffer_of(*client_, arguments[i]).get());
     }
     // A buffer that another tensor holds, too, is copied by XLA.
     std::vector<int64_t> kept;
     for (const Donation& donation : program_.donations) {
       Tensor& taken = arguments[static_cast<size_t>(donation.input)];
-      if (taken.storage().use_count() > 1 || holder_of(taken).buffer.use_count() > 1) kept.push_back(donation.input);
+      if (taken.storage().use_count() > 1 || holder_of(taken).buffer.use_count() > 1)
+        kept.push_back(donation.input);
     }
     std::vector<Tensor> given(program_.donations.size());  // what a failed run loses
     for (size_t i = 0; i < given.size(); ++i)
@@ -78,13 +85,15 @@ std::string largest_arguments(const Program& program) {
   std::ranges::stable_sort(arguments, std::greater(), [](const Argument& a) { return byte_size(a.type); });
   arguments.resize(std::min<size_t>(arguments.size(), 3));
   std::vector<std::string> texts;
-  for (const Argument& argument : arguments) texts.push_back(concat(argument.name, " ", to_string(argument.type)));
+  for (const Argument& argument : arguments)
+    texts.push_back(concat(argument.name, " ", to_string(argument.type)));
   return join(texts, ", ");
 }
 
 }  // namespace
 
-std::unique_ptr<Executable> make_executable(Device& device, std::shared_ptr<Client> client, const Program& program) {
+std::unique_ptr<Executable> make_executable(Device& device, std::shared_ptr<Client> client,
+                                            const Program& program) {
   std::unique_ptr<LoadedExecutable> loaded = load(*client, program.code);
   TEMPER_CHECK(loaded->outputs() == program.outputs.size(), loaded->outputs(), " results");
   Program known = program;

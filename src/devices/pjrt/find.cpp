@@ -21,7 +21,8 @@ std::string variable(const char* name) {
 std::vector<fs::path> sorted_entries(const fs::path& folder) {
   std::vector<fs::path> entries;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) entries.push_back(entry.path());
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
+    entries.push_back(entry.path());
   std::ranges::sort(entries);
   return entries;
 }
@@ -81,7 +82,8 @@ std::vector<fs::path> python_prefixes() {
 }  // namespace
 
 std::string plugin_name(std::string_view file) {
-  static constexpr std::string_view kCommon[] = {"lib", "pjrt", "xla", "plugin", "c", "api", "jax", "so", "dylib"};
+  static constexpr std::string_view kCommon[] = {"lib", "pjrt", "xla", "plugin", "c",
+                                                 "api", "jax",  "so",  "dylib"};
   std::string words(file);
   std::ranges::replace_if(words, [](char letter) { return letter == '.' || letter == '-'; }, '_');
   for (std::string_view word : split(words, '_')) {
@@ -98,8 +100,10 @@ Search find_plugins() {
     if (place.empty()) continue;
     std::error_code error;
     searching.search.places.push_back(concat("TEMPER_PJRT_PATH: ", place));
-    if (fs::is_directory(place, error)) searching.folder(place);
-    else searching.file(place);
+    if (fs::is_directory(place, error))
+      searching.folder(place);
+    else
+      searching.file(place);
   }
   if (own.empty()) searching.search.places.emplace_back("TEMPER_PJRT_PATH (not set)");
   if (const std::string tpu = variable("TPU_LIBRARY_PATH"); !tpu.empty()) {

@@ -16,8 +16,9 @@ struct Search {
   std::vector<std::string> places;  // where was looked, for people
 };
 
-// TEMPER_PJRT_PATH (files or folders, colon-separated), TPU_LIBRARY_PATH, and xla_plugins, jax_plugins and libtpu in the
-// site-packages of VIRTUAL_ENV, CONDA_PREFIX, the python3 of PATH, the user, the system, and third_party/oracles.
+// TEMPER_PJRT_PATH (files or folders, colon-separated), TPU_LIBRARY_PATH, and xla_plugins, jax_plugins and
+// libtpu in the site-packages of VIRTUAL_ENV, CONDA_PREFIX, the python3 of PATH, the user, the system, and
+// third_party/oracles.
 Search find_plugins();
 
 // "xla_cpu_pjrt.so": cpu, "libtpu.so": tpu.

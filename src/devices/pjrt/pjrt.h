@@ -1,5 +1,6 @@
 #pragma once
-// XLA through a PJRT plug-in: `pjrt:NAME` or `pjrt:PATH`, with `:N` for one of its devices; `tpu` is `pjrt:tpu`.
+// XLA through a PJRT plug-in: `pjrt:NAME` or `pjrt:PATH`, with `:N` for one of its devices; `tpu` is
+// `pjrt:tpu`.
 #include "runtime/registry.h"
 
 namespace temper::pjrt {

@@ -19,7 +19,8 @@ DynamicLibrary open_library(const std::string& path) {
   try {
     return DynamicLibrary::open(path);
   } catch (const Error& problem) {
-    throw Error(ErrorKind::device, concat("'", path, "' is not a PJRT plug-in that can be loaded: ", problem.what()))
+    throw Error(ErrorKind::device,
+                concat("'", path, "' is not a PJRT plug-in that can be loaded: ", problem.what()))
         .in_file(path);
   }
 }
@@ -45,11 +46,11 @@ Plugin::Plugin(std::string path) : path_(std::move(path)), library_(open_library
                 concat("'", path_, "' is not a PJRT plug-in: it is a library without GetPjrtApi"))
         .in_file(path_);
   api_ = reinterpret_cast<const Api* (*)()>(entry)();
-  if (!api_)
-    throw Error(ErrorKind::device, concat("'", path_, "': GetPjrtApi gives nothing")).in_file(path_);
+  if (!api_) throw Error(ErrorKind::device, concat("'", path_, "': GetPjrtApi gives nothing")).in_file(path_);
   if (api_->pjrt_api_version.major_version != kMajor)
-    throw Error(ErrorKind::device, concat("'", path_, "' speaks version ", version(), " of the PJRT API, this program ",
-                                          kMajor, ".x: use a plug-in of that version"))
+    throw Error(ErrorKind::device,
+                concat("'", path_, "' speaks version ", version(), " of the PJRT API, this program ", kMajor,
+                       ".x: use a plug-in of that version"))
         .in_file(path_);
   Sent<PluginInitializeArgs> initialize;
   call(Function::plugin_initialize, initialize, "start the plug-in");
@@ -62,8 +63,8 @@ std::string Plugin::version() const {
 std::string Plugin::identity() const {
   struct stat status = {};
   if (stat(path_.c_str(), &status) != 0) return path_;
-  return concat(path_, " ", status.st_dev, " ", status.st_ino, " ", status.st_size, " ", status.st_mtim.tv_sec, " ",
-                status.st_mtim.tv_nsec, " ", version());
+  return concat(path_, " ", status.st_dev, " ", status.st_ino, " ", status.st_size, " ",
+                status.st_mtim.tv_sec, " ", status.st_mtim.tv_nsec, " ", version());
 }
 
 bool Plugin::has(Function function) const {
@@ -82,13 +83,15 @@ bool Plugin::try_call(Function function, void* args) const noexcept {
   if (!error) return true;
   Sent<ErrorArgs> destroy;
   destroy->error = error;
-  reinterpret_cast<void (*)(void*)>(api_->functions[static_cast<size_t>(Function::error_destroy)])(&destroy.args);
+  reinterpret_cast<void (*)(void*)>(api_->functions[static_cast<size_t>(Function::error_destroy)])(
+      &destroy.args);
   return false;
 }
 
 void Plugin::call(Function function, void* args, const char* doing) const {
   if (!has(function))
-    throw Error(ErrorKind::device, concat("'", path_, "' cannot ", doing, ": its PJRT API ", version(), " lacks the call"))
+    throw Error(ErrorKind::device,
+                concat("'", path_, "' cannot ", doing, ": its PJRT API ", version(), " lacks the call"))
         .in_file(path_);
   CError* const error = invoke(function, args);
   if (!error) return;

@@ -1,6 +1,6 @@
 #pragma once
-// A plug-in: one shared library that exports GetPjrtApi. Errors have the kind device (exhausted where memory ran out)
-// and name the file.
+// A plug-in: one shared library that exports GetPjrtApi. Errors have the kind device (exhausted where memory
+// ran out) and name the file.
 #include <map>
 #include <memory>
 #include <string>
@@ -12,8 +12,8 @@ namespace temper::pjrt {
 
 class Plugin {
  public:
-  // Opened once in a process and never closed: its threads live as long. Error device: no such file, no plug-in,
-  // another major version of the API.
+  // Opened once in a process and never closed: its threads live as long. Error device: no such file, no
+  // plug-in, another major version of the API.
   static const Plugin& open(const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -26,7 +26,8 @@ class Plugin {
   void call(Function function, Sent<Args>& args, const char* doing) const {
     call(function, &args.args, doing);
   }
-  // The same, but nothing is thrown; for what is let go of and for what a plug-in need not have. False if it failed.
+  // The same, but nothing is thrown; for what is let go of and for what a plug-in need not have. False if it
+  // failed.
   template <class Args>
   bool try_call(Function function, Sent<Args>& args) const noexcept {
     return try_call(function, &args.args);

@@ -17,8 +17,8 @@ PrintedList print_dot(Writer& w, const Node& node, Operands x) {
     return concat(name, " = [", join(node.attributes.get<Ints>(attribute), ", "), "]");
   };
   return {w.emit("dot_general", x, node.outputs[0],
-                 concat("dot_dimension_numbers = #stablehlo.dot<", axes("lhs_batching_dimensions", "x_batch"), ", ",
-                        axes("rhs_batching_dimensions", "y_batch"), ", ",
+                 concat("dot_dimension_numbers = #stablehlo.dot<", axes("lhs_batching_dimensions", "x_batch"),
+                        ", ", axes("rhs_batching_dimensions", "y_batch"), ", ",
                         axes("lhs_contracting_dimensions", "x_contract"), ", ",
                         axes("rhs_contracting_dimensions", "y_contract"), ">, ", kPrecision))};
 }
@@ -36,12 +36,13 @@ PrintedList print_conv(Writer& w, const Node& node, Operands x) {
   std::vector<std::string> reversal(spatial, "false");
   return {w.emit(
       "convolution", x, node.outputs[0],
-      concat("window_strides = ", array_text(dims.strides), ", padding = ", pairs_text(dims.low, dims.high),
-             ", lhs_dilation = ", array_text(dims.x_dilation), ", rhs_dilation = ", array_text(dims.w_dilation),
-             ", window_reversal = array<i1: ", join(reversal, ", "), ">, dimension_numbers = #stablehlo.conv<",
-             order_text('b', 'f', spatial), "x", order_text('o', 'i', spatial), "->", order_text('b', 'f', spatial),
-             ">, batch_group_count = ", dims.batch_groups, " : i64, feature_group_count = ", dims.groups, " : i64, ",
-             kPrecision))};
+      concat(
+          "window_strides = ", array_text(dims.strides), ", padding = ", pairs_text(dims.low, dims.high),
+          ", lhs_dilation = ", array_text(dims.x_dilation), ", rhs_dilation = ", array_text(dims.w_dilation),
+          ", window_reversal = array<i1: ", join(reversal, ", "), ">, dimension_numbers = #stablehlo.conv<",
+          order_text('b', 'f', spatial), "x", order_text('o', 'i', spatial), "->",
+          order_text('b', 'f', spatial), ">, batch_group_count = ", dims.batch_groups,
+          " : i64, feature_group_count = ", dims.groups, " : i64, ", kPrecision))};
 }
 
 constexpr Printer kPrinters[] = {{"dot_general", print_dot}, {"conv_general", print_conv}};

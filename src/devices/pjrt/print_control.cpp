@@ -1,4 +1,5 @@
-// Regions. A call is written in place; a scan is a while with a counter; what a region captures it reads from outside.
+// Regions. A call is written in place; a scan is a while with a counter; what a region captures it reads from
+// outside.
 #include "base/check.h"
 #include "devices/pjrt/writer.h"
 
@@ -115,7 +116,7 @@ PrintedList print_scan(Writer& w, const Node& node, Operands x) {
 }
 
 constexpr Printer kPrinters[] = {
-    {"barrier", print_barrier}, {"call", print_call}, {"cond", print_cond},
+    {"barrier", print_barrier},  {"call", print_call}, {"cond", print_cond},
     {"while_loop", print_while}, {"scan", print_scan},
 };
 

@@ -19,12 +19,13 @@ PrintedList print_gather(Writer& w, const Node& node, Operands x) {
   for (size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] < 0) sizes[i] = x[0].type.shape.size(static_cast<int>(i));
   }
-  return {w.emit("gather", x, node.outputs[0],
-                 concat("dimension_numbers = #stablehlo.gather<", axes_text("offset_dims", a.get<Ints>("offset_dims")),
-                        axes_text("collapsed_slice_dims", a.get<Ints>("collapsed_slice_dims")),
-                        axes_text("start_index_map", a.get<Ints>("start_index_map")),
-                        "index_vector_dim = ", a.get<int64_t>("index_vector_dim"),
-                        ">, slice_sizes = ", array_text(sizes), ", indices_are_sorted = false"))};
+  return {w.emit(
+      "gather", x, node.outputs[0],
+      concat("dimension_numbers = #stablehlo.gather<", axes_text("offset_dims", a.get<Ints>("offset_dims")),
+             axes_text("collapsed_slice_dims", a.get<Ints>("collapsed_slice_dims")),
+             axes_text("start_index_map", a.get<Ints>("start_index_map")),
+             "index_vector_dim = ", a.get<int64_t>("index_vector_dim"),
+             ">, slice_sizes = ", array_text(sizes), ", indices_are_sorted = false"))};
 }
 
 PrintedList print_scatter(Writer& w, const Node& node, Operands x) {
@@ -39,14 +40,15 @@ PrintedList print_scatter(Writer& w, const Node& node, Operands x) {
                                    : "minimum",
                    in, element)};
   });
-  return {w.emit("scatter", x, node.outputs[0],
-                 concat("scatter_dimension_numbers = #stablehlo.scatter<",
-                        axes_text("update_window_dims", a.get<Ints>("update_window_dims")),
-                        axes_text("inserted_window_dims", a.get<Ints>("inserted_window_dims")),
-                        axes_text("scatter_dims_to_operand_dims", a.get<Ints>("scatter_dims_to_operand_dims")),
-                        "index_vector_dim = ", a.get<int64_t>("index_vector_dim"),
-                        ">, indices_are_sorted = false, unique_indices = false"),
-                 {&update, 1})};
+  return {
+      w.emit("scatter", x, node.outputs[0],
+             concat("scatter_dimension_numbers = #stablehlo.scatter<",
+                    axes_text("update_window_dims", a.get<Ints>("update_window_dims")),
+                    axes_text("inserted_window_dims", a.get<Ints>("inserted_window_dims")),
+                    axes_text("scatter_dims_to_operand_dims", a.get<Ints>("scatter_dims_to_operand_dims")),
+                    "index_vector_dim = ", a.get<int64_t>("index_vector_dim"),
+                    ">, indices_are_sorted = false, unique_indices = false"),
+             {&update, 1})};
 }
 
 // A vector of places as scalars.

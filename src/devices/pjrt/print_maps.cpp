@@ -44,8 +44,8 @@ PrintedList guarded(Writer& w, std::string_view op, const Node& node, Operands x
 PrintedList print_div(Writer& w, const Node& node, Operands x) { return guarded(w, "divide", node, x); }
 PrintedList print_rem(Writer& w, const Node& node, Operands x) { return guarded(w, "remainder", node, x); }
 
-// Of integers, XLA takes every exponent as signed and leaves negative ones open: they give 0 but for x = 1 and -1. Its
-// powers of narrow integers are wrong for large exponents.
+// Of integers, XLA takes every exponent as signed and leaves negative ones open: they give 0 but for x = 1
+// and -1. Its powers of narrow integers are wrong for large exponents.
 Printed integer_power(Writer& w, const Printed& x, const Printed& y) {
   const Type& type = x.type;
   const Printed zero = w.full(type, 0), one = w.full(type, 1);
@@ -64,7 +64,9 @@ Printed integer_power(Writer& w, const Printed& x, const Printed& y) {
 PrintedList print_pow(Writer& w, const Node& node, Operands x) {
   const Type& type = node.outputs[0];
   if (is_float(type.dtype)) return {w.emit("power", x, type)};
-  const DType wide = bit_width(type.dtype) >= 32 ? type.dtype : is_signed(type.dtype) ? DType::i32 : DType::u32;
+  const DType wide = bit_width(type.dtype) >= 32 ? type.dtype
+                     : is_signed(type.dtype)     ? DType::i32
+                                                 : DType::u32;
   return {w.convert(integer_power(w, w.convert(x[0], wide), w.convert(x[1], wide)), type.dtype)};
 }
 
@@ -85,9 +87,9 @@ PrintedList print_convert(Writer& w, const Node& node, Operands x) {
   const Printed wide = w.convert(x[0], from == DType::f64 ? DType::f64 : DType::f32);
   const int bits = bit_width(type.dtype) - (is_signed(type.dtype) ? 1 : 0);
   if (bits >= 31) return {w.convert(wide, type.dtype)};
-  const double high = static_cast<double>((int64_t{1} << bits) - 1), low = is_signed(type.dtype) ? -high - 1 : 0;
-  const Printed held =
-      w.emit("clamp", {w.full(wide.type, low), wide, w.full(wide.type, high)}, wide.type);
+  const double high = static_cast<double>((int64_t{1} << bits) - 1),
+               low = is_signed(type.dtype) ? -high - 1 : 0;
+  const Printed held = w.emit("clamp", {w.full(wide.type, low), wide, w.full(wide.type, high)}, wide.type);
   return {w.convert(w.convert(held, DType::i32), type.dtype)};
 }
 

@@ -18,7 +18,9 @@ PrintedList print_iota(Writer& w, const Node& node, Operands) {
                  concat("iota_dimension = ", node.attributes.get<int64_t>("axis"), " : i64"))};
 }
 
-PrintedList print_reshape(Writer& w, const Node& node, Operands x) { return {w.emit("reshape", x, node.outputs[0])}; }
+PrintedList print_reshape(Writer& w, const Node& node, Operands x) {
+  return {w.emit("reshape", x, node.outputs[0])};
+}
 
 PrintedList print_transpose(Writer& w, const Node& node, Operands x) {
   return {w.emit("transpose", x, node.outputs[0],
@@ -61,9 +63,11 @@ PrintedList print_reverse(Writer& w, const Node& node, Operands x) {
 }
 
 constexpr Printer kPrinters[] = {
-    {"constant", print_constant},     {"iota", print_iota},   {"reshape", print_reshape},
-    {"transpose", print_transpose},   {"slice", print_slice}, {"broadcast_in_dim", print_broadcast},
-    {"pad", print_pad},               {"concat", print_concat}, {"reverse", print_reverse},
+    {"constant", print_constant}, {"iota", print_iota},
+    {"reshape", print_reshape},   {"transpose", print_transpose},
+    {"slice", print_slice},       {"broadcast_in_dim", print_broadcast},
+    {"pad", print_pad},           {"concat", print_concat},
+    {"reverse", print_reverse},
 };
 
 }  // namespace

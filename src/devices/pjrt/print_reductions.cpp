@@ -18,7 +18,8 @@ std::string_view folding_op(std::string_view kind) {
   return kind;  // and, or
 }
 
-// How `kind` folds elements of `dtype`: sums and products of 16-bit floats in f32, which XLA rounds after each step.
+// How `kind` folds elements of `dtype`: sums and products of 16-bit floats in f32, which XLA rounds after
+// each step.
 struct Fold {
   DType dtype;
   Printed neutral;
@@ -39,9 +40,9 @@ Fold fold_of(Writer& w, const Node& node, DType dtype) {
 PrintedList print_reduce(Writer& w, const Node& node, Operands x) {
   const Type& type = node.outputs[0];
   const Fold fold = fold_of(w, node, type.dtype);
-  const Printed result = w.emit("reduce", {w.convert(x[0], fold.dtype), fold.neutral}, {fold.dtype, type.shape},
-                                concat("dimensions = ", array_text(node.attributes.get<Ints>("axes"))),
-                                {&fold.region, 1});
+  const Printed result =
+      w.emit("reduce", {w.convert(x[0], fold.dtype), fold.neutral}, {fold.dtype, type.shape},
+             concat("dimensions = ", array_text(node.attributes.get<Ints>("axes"))), {&fold.region, 1});
   return {w.convert(result, type.dtype)};
 }
 
@@ -51,13 +52,13 @@ PrintedList print_reduce_window(Writer& w, const Node& node, Operands x) {
   const Attributes& a = node.attributes;
   const Fold fold = fold_of(w, node, type.dtype);
   const Ints ones(static_cast<size_t>(type.shape.rank()), 1);
-  const Printed result = w.emit(
-      "reduce_window", {w.convert(x[0], fold.dtype), fold.neutral}, {fold.dtype, type.shape},
-      concat("window_dimensions = ", array_text(a.get<Ints>("window")),
-             ", window_strides = ", array_text(a.get<Ints>("strides")), ", base_dilations = ", array_text(ones),
-             ", window_dilations = ", array_text(a.get<Ints>("dilations")),
-             ", padding = ", pairs_text(a.get<Ints>("low"), a.get<Ints>("high"))),
-      {&fold.region, 1});
+  const Printed result =
+      w.emit("reduce_window", {w.convert(x[0], fold.dtype), fold.neutral}, {fold.dtype, type.shape},
+             concat("window_dimensions = ", array_text(a.get<Ints>("window")), ", window_strides = ",
+                    array_text(a.get<Ints>("strides")), ", base_dilations = ", array_text(ones),
+                    ", window_dilations = ", array_text(a.get<Ints>("dilations")),
+                    ", padding = ", pairs_text(a.get<Ints>("low"), a.get<Ints>("high"))),
+             {&fold.region, 1});
   return {w.convert(result, type.dtype)};
 }
 
@@ -66,7 +67,8 @@ PrintedList print_all_reduce(Writer& w, const Node& node, Operands x) {
   const std::string region = w.region({element, element}, [&](const PrintedList& in) -> PrintedList {
     return {w.emit(folding_op(node.attributes.get<std::string>("kind")), in, element)};
   });
-  return {w.emit("all_reduce", x, node.outputs[0], "replica_groups = dense<0> : tensor<1x1xi64>", {&region, 1})};
+  return {
+      w.emit("all_reduce", x, node.outputs[0], "replica_groups = dense<0> : tensor<1x1xi64>", {&region, 1})};
 }
 
 Printed is_nan(Writer& w, const Printed& x) { return w.compare(x, x, "NE"); }
@@ -74,8 +76,8 @@ Printed both(Writer& w, const Printed& x, const Printed& y) { return w.emit("and
 Printed either(Writer& w, const Printed& x, const Printed& y) { return w.emit("or", {x, y}, x.type); }
 Printed negation(Writer& w, const Printed& x) { return w.emit("not", {x}, x.type); }
 
-// Of two elements with their places, whether the first is the better: NaN beats all; of equals, the one that stands
-// first, or last.
+// Of two elements with their places, whether the first is the better: NaN beats all; of equals, the one that
+// stands first, or last.
 Printed beats(Writer& w, const PrintedList& in, bool largest, bool last) {
   const Printed &x = in[0], &x_place = in[1], &y = in[2], &y_place = in[3];
   Printed wins = w.compare(x, y, largest ? "GT" : "LT"), equals = w.compare(x, y, "EQ");
@@ -93,7 +95,8 @@ PrintedList print_arg_reduce(Writer& w, const Node& node, Operands operands) {
   const bool last = a.get<bool>("last");
   const Type& type = node.outputs[0];
   const auto axis = a.get<int64_t>("axis");
-  const Printed x = operands[0].type.dtype == DType::boolean ? w.convert(operands[0], DType::u8) : operands[0];
+  const Printed x =
+      operands[0].type.dtype == DType::boolean ? w.convert(operands[0], DType::u8) : operands[0];
   const Printed place =
       w.emit("iota", {}, {type.dtype, x.type.shape}, concat("iota_dimension = ", axis, " : i64"));
   // The neutral element stands where it loses to its equals.
@@ -126,8 +129,11 @@ PrintedList print_sort(Writer& w, const Node& node, Operands x) {
 }
 
 constexpr Printer kPrinters[] = {
-    {"reduce", print_reduce},         {"reduce_window", print_reduce_window}, {"all_reduce", print_all_reduce},
-    {"arg_reduce", print_arg_reduce}, {"sort", print_sort},
+    {"reduce", print_reduce},
+    {"reduce_window", print_reduce_window},
+    {"all_reduce", print_all_reduce},
+    {"arg_reduce", print_arg_reduce},
+    {"sort", print_sort},
 };
 
 }  // namespace

@@ -30,7 +30,8 @@ std::string why_not(const Graph& graph, const Node& node) {
   const Printer* const printer = find_printer(node.op->name);
   if (!printer) return concat("no StableHLO for ", node.op->name);
   for (const Value input : node.inputs) {
-    if (input && !is_known(graph.type(input).dtype)) return concat("XLA takes no ", to_string(graph.type(input).dtype));
+    if (input && !is_known(graph.type(input).dtype))
+      return concat("XLA takes no ", to_string(graph.type(input).dtype));
   }
   return printer->why_not ? printer->why_not(graph, node) : "";
 }
@@ -52,8 +53,9 @@ std::string stablehlo_text(const Graph& graph) {
     results.push_back(type_text(output.type));
     names.push_back(output.name);
   }
-  return concat("module @temper {\n func.func public @main(", join(heads, ", "), ") -> (", join(results, ", "), ") {\n",
-                writer.text(), "  \"func.return\"(", join(names, ", "), ") : (", join(results, ", "), ") -> ()\n }\n}\n");
+  return concat("module @temper {\n func.func public @main(", join(heads, ", "), ") -> (",
+                join(results, ", "), ") {\n", writer.text(), "  \"func.return\"(", join(names, ", "), ") : (",
+                join(results, ", "), ") -> ()\n }\n}\n");
 }
 
 }  // namespace temper::pjrt

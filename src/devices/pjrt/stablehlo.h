@@ -6,8 +6,8 @@
 
 namespace temper::pjrt {
 
-// A module whose function `main` takes the graph's inputs and gives its outputs in order; donated inputs carry
-// tf.aliasing_output. Every node is one that `why_not` has nothing against; shapes are static.
+// A module whose function `main` takes the graph's inputs and gives its outputs in order; donated inputs
+// carry tf.aliasing_output. Every node is one that `why_not` has nothing against; shapes are static.
 std::string stablehlo_text(const Graph& graph);
 
 // Why a node cannot be written, for people; empty if it can. Regions are not looked into.

@@ -1,6 +1,6 @@
 #pragma once
-// Tensors of this device. Their Storage has no host address; its owner is a Holder, whose buffer gives way to another
-// when the tensor is written: buffers themselves never change.
+// Tensors of this device. Their Storage has no host address; its owner is a Holder, whose buffer gives way to
+// another when the tensor is written: buffers themselves never change.
 #include "devices/pjrt/client.h"
 
 namespace temper::pjrt {

@@ -7,8 +7,8 @@
 
 namespace temper::pjrt {
 
-// False for packed types, whose bytes XLA wants one element each, and for those that plug-ins of the supported age
-// do not know.
+// False for packed types, whose bytes XLA wants one element each, and for those that plug-ins of the
+// supported age do not know.
 bool is_known(DType dtype);
 std::string_view element_name(DType dtype);  // "f32", "ui8", "i1"
 BufferType buffer_type(DType dtype);

@@ -35,12 +35,14 @@ PrintedList Writer::emit_all(std::string_view op, std::span<const Printed> opera
   const std::string name = concat("%", next_++);
   for (size_t i = 0; i < types.size(); ++i)
     results.push_back({types.size() == 1 ? name : concat(name, "#", i), std::move(types[i])});
-  std::string text = results.empty() ? "" : concat(name, results.size() > 1 ? concat(":", results.size()) : "", " = ");
+  std::string text =
+      results.empty() ? "" : concat(name, results.size() > 1 ? concat(":", results.size()) : "", " = ");
   text += concat("\"stablehlo.", op, "\"(", names_text(operands), ")");
   if (!regions.empty()) text += concat(" (", join(regions, ", "), ")");
   if (!attributes.empty()) text += concat(" {", attributes, "}");
   const std::string given = types_text(results);
-  line(concat(text, " : (", types_text(operands), ") -> ", results.size() == 1 ? given : concat("(", given, ")")));
+  line(concat(text, " : (", types_text(operands), ") -> ",
+              results.size() == 1 ? given : concat("(", given, ")")));
   return results;
 }
 
@@ -116,8 +118,8 @@ std::string array_text(const Ints& values) {
 std::string pairs_text(const Ints& first, const Ints& second) {
   std::vector<std::string> pairs;
   for (size_t i = 0; i < first.size(); ++i) pairs.push_back(concat("[", first[i], ", ", second[i], "]"));
-  return concat("dense<", pairs.empty() ? "" : concat("[", join(pairs, ", "), "]"), "> : tensor<", first.size(),
-                "x2xi64>");
+  return concat("dense<", pairs.empty() ? "" : concat("[", join(pairs, ", "), "]"), "> : tensor<",
+                first.size(), "x2xi64>");
 }
 
 }  // namespace temper::pjrt

@@ -36,7 +36,8 @@ class Writer {
   }
 
   // "({ ^bb0(arguments): ... return })" with what `body` gives for the arguments.
-  std::string region(const std::vector<Type>& arguments, const std::function<PrintedList(const PrintedList&)>& body);
+  std::string region(const std::vector<Type>& arguments,
+                     const std::function<PrintedList(const PrintedList&)>& body);
 
   Printed constant(const Tensor& value);
   Printed scalar(DType dtype, double value);
@@ -44,7 +45,7 @@ class Writer {
 
   Printed convert(const Printed& x, DType dtype);  // x itself if it has that dtype
   Printed compare(const Printed& x, const Printed& y, std::string_view direction);  // "LT"
-  Printed extreme(std::string_view op, const Printed& x, const Printed& y);  // "maximum" or "minimum"
+  Printed extreme(std::string_view op, const Printed& x, const Printed& y);         // "maximum" or "minimum"
   Printed select(const Printed& predicate, const Printed& on_true, const Printed& on_false);
 
   // The nodes of `graph` for these arguments; what its outputs are.
@@ -56,8 +57,8 @@ class Writer {
   int64_t next_ = 0;
 };
 
-std::string array_text(const Ints& values);                      // "array<i64: 1, 2>"
-std::string pairs_text(const Ints& first, const Ints& second);   // "dense<[[0, 1]]> : tensor<1x2xi64>"
+std::string array_text(const Ints& values);                     // "array<i64: 1, 2>"
+std::string pairs_text(const Ints& first, const Ints& second);  // "dense<[[0, 1]]> : tensor<1x2xi64>"
 
 // How one op is written, and what is against it.
 struct Printer {

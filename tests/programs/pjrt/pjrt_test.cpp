@@ -1,4 +1,6 @@
 // The commands on XLA: the same results as on the processor, and nothing opened that was not asked for.
+#include "support/pjrt.h"
+
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -6,7 +8,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "support/data.h"
-#include "support/pjrt.h"
 #include "support/program.h"
 #include "support/sanitizers.h"
 #include "support/temporary_folder.h"
@@ -25,8 +26,8 @@ class PjrtProgram : public testing::Test {
 
   std::string in(const std::string& name) const { return (folder_.path() / name).string(); }
   Outcome temper(const std::string& words, const std::string& variables = "") const {
-    return run_shell(concat("TEMPER_CACHE=", in("cache"), " TEMPER_PJRT_PATH=", pjrt_cpu_plugin().string(), " ",
-                            variables, " ", TEMPER_PROGRAM, " ", words),
+    return run_shell(concat("TEMPER_CACHE=", in("cache"), " TEMPER_PJRT_PATH=", pjrt_cpu_plugin().string(),
+                            " ", variables, " ", TEMPER_PROGRAM, " ", words),
                      in("stderr.txt"));
   }
   Json json(const std::string& words) const {
@@ -41,8 +42,10 @@ class PjrtProgram : public testing::Test {
 
 TEST_F(PjrtProgram, TunesAndEvaluates) {
   const std::string data = concat(" --data ", shipped_data("mnist").string(), " --device ");
-  const std::string tune = concat("tune mlp:784-32-10 --preprocess gray,unit --epochs 2 --val-split 0.1", data);
-  const Json here = json(concat(tune, "cpu --out ", in("here"))), there = json(concat(tune, "pjrt:cpu --out ", in("xla")));
+  const std::string tune =
+      concat("tune mlp:784-32-10 --preprocess gray,unit --epochs 2 --val-split 0.1", data);
+  const Json here = json(concat(tune, "cpu --out ", in("here"))),
+             there = json(concat(tune, "pjrt:cpu --out ", in("xla")));
   EXPECT_EQ(there.at("device").text(), "pjrt:cpu");
   for (const char* key : {"train.loss", "val.loss", "test.loss"})
     EXPECT_NEAR(there.find(key)->number(), here.find(key)->number(), 1e-3) << key;
@@ -52,11 +55,13 @@ TEST_F(PjrtProgram, TunesAndEvaluates) {
 }
 
 TEST_F(PjrtProgram, PredictsAsTheProcessor) {
-  const std::string words = concat("predict ", mobilenet(), " ", shipped_data("clothing10/test/dress/02.jpg").string(),
-                                   " --preprocess short:256,crop:224,mean:127.5,std:127.5 --top 1 --device ");
+  const std::string words =
+      concat("predict ", mobilenet(), " ", shipped_data("clothing10/test/dress/02.jpg").string(),
+             " --preprocess short:256,crop:224,mean:127.5,std:127.5 --top 1 --device ");
   const Json here = json(words + "cpu"), there = json(words + "pjrt:cpu");
   EXPECT_EQ(here.at("top").items()[0].at("index").number(), there.at("top").items()[0].at("index").number());
-  EXPECT_NEAR(here.at("top").items()[0].at("score").number(), there.at("top").items()[0].at("score").number(), 1e-4);
+  EXPECT_NEAR(here.at("top").items()[0].at("score").number(), there.at("top").items()[0].at("score").number(),
+              1e-4);
 }
 
 TEST_F(PjrtProgram, EveryNodeRunsThere) {

@@ -117,9 +117,10 @@ TEST(PjrtApi, IsTheHeaders) {
   add_structs(checks);
   add_functions(checks);
   const TemporaryFolder folder;
-  const std::string file = folder.write("check.c", checks.text), errors = (folder.path() / "errors.txt").string();
-  const Outcome outcome =
-      run_shell(concat(TEMPER_C_COMPILER, " -std=c11 -fsyntax-only -I ", include.string(), " ", file), errors);
+  const std::string file = folder.write("check.c", checks.text),
+                    errors = (folder.path() / "errors.txt").string();
+  const Outcome outcome = run_shell(
+      concat(TEMPER_C_COMPILER, " -std=c11 -fsyntax-only -I ", include.string(), " ", file), errors);
   EXPECT_EQ(outcome.code, 0) << outcome.errors;
 }
 
@@ -130,9 +131,12 @@ TEST(PjrtApi, TheCheckSeesWhatDiffers) {
   Checks checks;
   checks.size("PJRT_Error_Destroy_Args", sizeof(ErrorArgs) + 1);
   const TemporaryFolder folder;
-  const std::string file = folder.write("check.c", checks.text), errors = (folder.path() / "errors.txt").string();
+  const std::string file = folder.write("check.c", checks.text),
+                    errors = (folder.path() / "errors.txt").string();
   EXPECT_NE(
-      run_shell(concat(TEMPER_C_COMPILER, " -std=c11 -fsyntax-only -I ", include.string(), " ", file), errors).code, 0);
+      run_shell(concat(TEMPER_C_COMPILER, " -std=c11 -fsyntax-only -I ", include.string(), " ", file), errors)
+          .code,
+      0);
 }
 
 TEST(PjrtApi, SpareTailIsCounted) {

@@ -8,10 +8,10 @@
 #include "support/data.h"
 #include "support/pjrt.h"
 
-#define TEMPER_NEED_PLUGIN()                                                                                \
-  do {                                                                                                      \
-    if (!std::filesystem::exists(pjrt_cpu_plugin()))                                                        \
-      GTEST_SKIP() << "skipped, because there is no PJRT plug-in for this processor: ./run install test";   \
+#define TEMPER_NEED_PLUGIN()                                                                              \
+  do {                                                                                                    \
+    if (!std::filesystem::exists(pjrt_cpu_plugin()))                                                      \
+      GTEST_SKIP() << "skipped, because there is no PJRT plug-in for this processor: ./run install test"; \
   } while (false)
 
 namespace temper::pjrt {

@@ -111,7 +111,8 @@ class PjrtCache : public testing::Test {
   // How often XLA compiled.
   static int compiled() {
     const int before = times_called(Function::client_compile);
-    const std::vector<Tensor> sum = run_once(counted_device(), sum_graph(), {vector({1, 2, 3}), vector({4, 5, 6})});
+    const std::vector<Tensor> sum =
+        run_once(counted_device(), sum_graph(), {vector({1, 2, 3}), vector({4, 5, 6})});
     EXPECT_EQ(to_doubles(sum[0]), (std::vector<double>{5, 7, 9}));
     return times_called(Function::client_compile) - before;
   }
@@ -138,7 +139,8 @@ TEST_F(PjrtCache, ADamagedEntryIsSaidAndMadeAgain) {
   std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(100).put('!');
   testing::internal::CaptureStderr();
   EXPECT_EQ(compiled(), 1);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find("is damaged (the checksum is wrong)"), std::string::npos);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("is damaged (the checksum is wrong)"),
+            std::string::npos);
   EXPECT_EQ(compiled(), 0);
   std::filesystem::resize_file(file, 10);
   EXPECT_EQ(compiled(), 1);

@@ -50,8 +50,10 @@ TEST(PjrtPlugin, NamesAreWordsOfFiles) {
 
 TEST(PjrtPlugin, IsFoundInFoldersAndEnvironments) {
   const TemporaryFolder folder;
-  const std::string first = folder.write("own/xla_cpu_pjrt.so", ""), second = folder.write("own/libtpu.so", "");
-  const std::string third = folder.write("env/lib/python3.11/site-packages/jax_plugins/xla_cuda12/xla_cuda_plugin.so", "");
+  const std::string first = folder.write("own/xla_cpu_pjrt.so", ""),
+                    second = folder.write("own/libtpu.so", "");
+  const std::string third =
+      folder.write("env/lib/python3.11/site-packages/jax_plugins/xla_cuda12/xla_cuda_plugin.so", "");
   setenv("TEMPER_PJRT_PATH", (folder.path() / "own").c_str(), 1);
   setenv("VIRTUAL_ENV", (folder.path() / "env").c_str(), 1);
   const Search search = find_plugins();

@@ -42,7 +42,8 @@ TEST(StableHlo, Convolution) {
   Builder b(graph);
   const Value x = input(b, "x", {2, 4, 7, 8}), w = input(b, "w", {6, 2, 3, 3});
   b.output("y", ops::conv_general(b, x, w, {{2, 1}, {1, 0}, {1, -1}, {1, 2}, {1, 1}, 2, 1}));
-  b.output("p", ops::reduce_window(b, x, {1, 1, 2, 2}, {1, 1, 2, 2}, {0, 0, 0, 0}, {0, 0, 1, 0}, {1, 1, 1, 1}, "max"));
+  b.output("p", ops::reduce_window(b, x, {1, 1, 2, 2}, {1, 1, 2, 2}, {0, 0, 0, 0}, {0, 0, 1, 0}, {1, 1, 1, 1},
+                                   "max"));
   expect_golden("convolution", stablehlo_text(graph));
 }
 
@@ -65,13 +66,14 @@ TEST(StableHlo, Constants) {
 TEST(StableHlo, Loop) {
   Graph body;
   Builder inner(body);
-  const Value carry = input(inner, "carry", {2}), slice = input(inner, "x", {2}), factor = input(inner, "f", {2});
+  const Value carry = input(inner, "carry", {2}), slice = input(inner, "x", {2}),
+              factor = input(inner, "f", {2});
   inner.output("carry", ops::add(inner, carry, ops::mul(inner, slice, factor)));
   inner.output("y", ops::tanh(inner, carry));
   Graph graph;
   Builder b(graph);
-  const std::vector<Value> results =
-      ops::scan(b, body, {input(b, "start", {2})}, {input(b, "xs", {5, 2})}, {input(b, "factor", {2})}, 5, true);
+  const std::vector<Value> results = ops::scan(b, body, {input(b, "start", {2})}, {input(b, "xs", {5, 2})},
+                                               {input(b, "factor", {2})}, 5, true);
   b.output("last", results[0]);
   b.output("ys", results[1]);
   expect_golden("loop", stablehlo_text(graph));

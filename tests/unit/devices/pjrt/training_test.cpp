@@ -39,7 +39,8 @@ TEST(PjrtTraining, Mlp) {
   TEMPER_NEED_PLUGIN();
   counted_device();
   expect_same_losses("mlp:784-128-10", {.batch = 32});
-  expect_same_losses("mlp:784-128-10", {.batch = 8, .optimizer = "adamw", .lr = 1e-4, .clip_norm = 1, .ema = 0.9});
+  expect_same_losses("mlp:784-128-10",
+                     {.batch = 8, .optimizer = "adamw", .lr = 1e-4, .clip_norm = 1, .ema = 0.9});
 }
 
 TEST(PjrtTraining, Cnn) {
