@@ -27,7 +27,7 @@ std::string bits_text(const std::byte* element, int64_t bytes) {
 // MLIR wants a point in a number.
 std::string decimal_text(double value) {
   char buffer[40];
-  const std::string digits(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+  std::string digits(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
   if (digits.find('.') != std::string::npos) return digits;
   const size_t exponent = digits.find('e');
   return exponent == std::string::npos ? digits + ".0"

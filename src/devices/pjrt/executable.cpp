@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "devices/pjrt/cache.h"
 #include "devices/pjrt/tensors.h"
 
@@ -74,7 +75,8 @@ std::unique_ptr<LoadedExecutable> load(Client& client, const std::string& text) 
   std::unique_ptr<LoadedExecutable> loaded = client.compile(text);
   try {
     cache.keep(loaded->serialized());
-  } catch (const Error&) {  // a plug-in need not be able to
+  } catch (const Error& problem) {  // a plug-in need not be able to
+    log_debug("a compiled program is not kept: ", problem.what());
   }
   return loaded;
 }
