@@ -84,8 +84,12 @@ std::unique_ptr<Device> open(std::string_view which) {
     if (ordinal < 0)
       throw Error(ErrorKind::device, concat("device `pjrt:", which, "`: expected a number from 0"));
   }
-  return std::make_unique<PjrtDevice>(
-      concat("pjrt:", which), Client::create(Plugin::open(path_of(plugin)), static_cast<size_t>(ordinal)));
+  const std::string path = path_of(plugin);
+  if (const std::string why = why_no_hardware(plugin_name(std::filesystem::path(path).filename().string()));
+      !why.empty())
+    throw Error(ErrorKind::device, concat("'", path, "' is not opened: ", why)).in_file(path);
+  return std::make_unique<PjrtDevice>(concat("pjrt:", which),
+                                      Client::create(Plugin::open(path), static_cast<size_t>(ordinal)));
 }
 
 std::vector<std::string> present() {

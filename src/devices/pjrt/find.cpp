@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "base/text.h"
@@ -67,6 +68,20 @@ class Searching {
   std::set<std::string> seen_;
 };
 
+std::string first_word(const fs::path& file) {
+  std::string word;
+  std::ifstream(file) >> word;
+  return word;
+}
+
+// By the PCI bus: any device of Google's that is not its network card.
+bool has_tpu() {
+  for (const fs::path& device : sorted_entries("/sys/bus/pci/devices")) {
+    if (first_word(device / "vendor") == "0x1ae0" && first_word(device / "device") != "0x0042") return true;
+  }
+  return false;
+}
+
 // The prefix of each python3 in PATH.
 std::vector<fs::path> python_prefixes() {
   std::vector<fs::path> prefixes;
@@ -91,6 +106,10 @@ std::string plugin_name(std::string_view file) {
     if (!word.empty() && std::ranges::find(kCommon, word) == std::end(kCommon)) return std::string(word);
   }
   return {};
+}
+
+std::string why_no_hardware(std::string_view name) {
+  return name != "tpu" || has_tpu() ? "" : "this machine has no TPU (/sys/bus/pci/devices shows none)";
 }
 
 Search find_plugins() {

@@ -21,6 +21,10 @@ struct Search {
 // third_party/oracles.
 Search find_plugins();
 
+// Why the plug-in `name` need not be asked for its hardware, for people; empty if it is to be asked. Without
+// a TPU libtpu asks the network for minutes.
+std::string why_no_hardware(std::string_view name);
+
 // "xla_cpu_pjrt.so": cpu, "libtpu.so": tpu.
 std::string plugin_name(std::string_view file);
 

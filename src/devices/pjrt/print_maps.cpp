@@ -44,30 +44,39 @@ PrintedList guarded(Writer& w, std::string_view op, const Node& node, Operands x
 PrintedList print_div(Writer& w, const Node& node, Operands x) { return guarded(w, "divide", node, x); }
 PrintedList print_rem(Writer& w, const Node& node, Operands x) { return guarded(w, "remainder", node, x); }
 
-// Of integers, XLA takes every exponent as signed and leaves negative ones open: they give 0 but for x = 1
-// and -1. Its powers of narrow integers are wrong for large exponents.
-Printed integer_power(Writer& w, const Printed& x, const Printed& y) {
+// By squaring, as many rounds as the exponent has bits: XLA's own looks at six of them.
+Printed power_of_integers(Writer& w, const Printed& x, const Printed& y) {
   const Type& type = x.type;
-  const Printed zero = w.full(type, 0), one = w.full(type, 1);
-  const Printed odd = w.compare(w.emit("and", {y, one}, type), zero, "NE");
-  if (!is_signed(type.dtype)) {
-    const Printed half = w.emit("power", {x, w.emit("shift_right_logical", {y, one}, type)}, type);
-    const Printed even = w.emit("multiply", {half, half}, type);
-    return w.select(odd, w.emit("multiply", {even, x}, type), even);
-  }
-  const Printed power = w.emit("power", {x, w.emit("maximum", {y, zero}, type)}, type);
-  const Printed is_unit = w.compare(w.emit("abs", {x}, type), one, "EQ");
-  const Printed inverse = w.select(is_unit, w.select(odd, x, one), zero);
-  return w.select(w.compare(y, zero, "LT"), inverse, power);
+  const std::vector<Type> types{
+      {DType::i32, {}}, type, type, type};  // the round, the result, x^(2^round), y's rest
+  const auto times = [&](const Printed& a, const Printed& b) { return w.emit("multiply", {a, b}, type); };
+  const std::string regions[] = {
+      w.region(types,
+               [&](const PrintedList& in) -> PrintedList {
+                 return {w.compare(in[0], w.scalar(DType::i32, bit_width(type.dtype)), "LT")};
+               }),
+      w.region(types, [&](const PrintedList& in) -> PrintedList {
+        const Printed one = w.full(type, 1);
+        const Printed odd = w.compare(w.emit("and", {in[3], one}, type), one, "EQ");
+        return {w.emit("add", {in[0], w.scalar(DType::i32, 1)}, types[0]),
+                w.select(odd, times(in[1], in[2]), in[1]), times(in[2], in[2]),
+                w.emit("shift_right_logical", {in[3], one}, type)};
+      })};
+  const PrintedList start{w.scalar(DType::i32, 0), w.full(type, 1), x, y};
+  return w.emit_all("while", start, types, {}, regions)[1];
 }
 
+// A negative exponent of integers gives 0 but for x = 1 and -1.
 PrintedList print_pow(Writer& w, const Node& node, Operands x) {
   const Type& type = node.outputs[0];
   if (is_float(type.dtype)) return {w.emit("power", x, type)};
-  const DType wide = bit_width(type.dtype) >= 32 ? type.dtype
-                     : is_signed(type.dtype)     ? DType::i32
-                                                 : DType::u32;
-  return {w.convert(integer_power(w, w.convert(x[0], wide), w.convert(x[1], wide)), type.dtype)};
+  const Printed power = power_of_integers(w, x[0], x[1]);
+  if (!is_signed(type.dtype)) return {power};
+  const Printed zero = w.full(type, 0), one = w.full(type, 1);
+  const Printed is_unit = w.compare(w.emit("abs", {x[0]}, type), one, "EQ");
+  const Printed negative = w.compare(x[1], zero, "LT");
+  return {w.select(w.emit("and", {negative, w.emit("not", {is_unit}, is_unit.type)}, negative.type), zero,
+                   power)};
 }
 
 PrintedList print_max(Writer& w, const Node&, Operands x) { return {w.extreme("maximum", x[0], x[1])}; }

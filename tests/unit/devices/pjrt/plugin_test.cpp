@@ -39,6 +39,14 @@ TEST(PjrtPlugin, SaysWhereItLooked) {
   unsetenv("TEMPER_PJRT_PATH");
 }
 
+// Not even libtpu's file is opened where there is no TPU: it would ask the network.
+TEST(PjrtPlugin, IsNotAskedForATpuThatIsNotThere) {
+  if (why_no_hardware("tpu").empty()) GTEST_SKIP() << "skipped, because this machine has a TPU";
+  const TemporaryFolder folder;
+  expect_refused(folder.write("libtpu.so", "not a library"), "is not opened: this machine has no TPU");
+  EXPECT_EQ(why_no_hardware("cpu"), "");
+}
+
 TEST(PjrtPlugin, NamesAreWordsOfFiles) {
   EXPECT_EQ(plugin_name("xla_cpu_pjrt.so"), "cpu");
   EXPECT_EQ(plugin_name("libpjrt_cpu.so"), "cpu");
