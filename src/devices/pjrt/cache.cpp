@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "base/cache_folder.h"
 #include "base/file.h"
@@ -19,6 +20,14 @@ constexpr int64_t kLimit = int64_t{1} << 30;  // bytes of all that is kept
 constexpr std::string_view kHead = "temper.pjrt 1\n";
 
 }  // namespace
+
+std::string processor_features() {
+  std::ifstream lines("/proc/cpuinfo");
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("flags") || line.starts_with("Features")) return line;  // of the first
+  }
+  return {};
+}
 
 ExecutableCache::ExecutableCache(std::string_view key) {
   const std::optional<std::string> folder = cache_folder("pjrt");

@@ -7,6 +7,9 @@
 
 namespace temper::pjrt {
 
+// What compiled programs depend on beside their text and the plug-in, where this processor runs them.
+std::string processor_features();
+
 class ExecutableCache {
  public:
   // By all that a compiled program depends on.

@@ -92,23 +92,25 @@ std::unique_ptr<Device> open(std::string_view which) {
                                       Client::create(Plugin::open(path), static_cast<size_t>(ordinal)));
 }
 
+// Of several plug-ins of one name the first; a TPU has a line of its own.
 std::vector<std::string> present() {
   std::vector<std::string> names;
   for (const Found& found : find_plugins().plugins) {
     std::string name = concat("pjrt:", found.name);
-    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    if (found.name != "tpu" && std::ranges::find(names, name) == names.end())
+      names.push_back(std::move(name));
   }
   if (names.empty()) names.emplace_back("pjrt");  // opening it says why there is none
   return names;
 }
 
+std::unique_ptr<Device> open_tpu(std::string_view which) {
+  return open(which.empty() ? "tpu" : concat("tpu:", which));
+}
+
 }  // namespace
 
 DeviceKind pjrt_device() { return {"pjrt", open, &pjrt_target(), present}; }
-
-DeviceKind tpu_device() {
-  return {"tpu", [](std::string_view which) { return open(which.empty() ? "tpu" : concat("tpu:", which)); },
-          &pjrt_target(), [] { return std::vector<std::string>(); }};
-}
+DeviceKind tpu_device() { return {"tpu", open_tpu, &pjrt_target()}; }
 
 }  // namespace temper::pjrt

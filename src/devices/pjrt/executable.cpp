@@ -63,8 +63,9 @@ class PjrtExecutable : public Executable {
 };
 
 std::unique_ptr<LoadedExecutable> load(Client& client, const std::string& text) {
-  const ExecutableCache cache(concat(client.plugin().identity(), "\n", client.platform_version(), "\n",
-                                     client.device_kind(), "\n", compile_options(), "\n", text));
+  const ExecutableCache cache(concat(
+      client.plugin().identity(), "\n", client.platform_version(), "\n", client.device_kind(), "\n",
+      client.platform_name() == "cpu" ? processor_features() : "", "\n", compile_options(), "\n", text));
   if (const std::optional<std::string> bytes = cache.find()) {
     try {
       return client.deserialize(*bytes);

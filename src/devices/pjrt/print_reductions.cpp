@@ -119,8 +119,10 @@ PrintedList print_sort(Writer& w, const Node& node, Operands x) {
   for (const Printed& operand : x) elements.insert(elements.end(), 2, {operand.type.dtype, {}});
   const std::string region = w.region(elements, [&](const PrintedList& in) -> PrintedList {
     Printed before = w.compare(in[0], in[1], descending ? "GT" : "LT");
-    if (is_float(in[0].type.dtype))
-      before = either(w, before, both(w, is_nan(w, in[1]), negation(w, is_nan(w, in[0]))));
+    if (is_float(in[0].type.dtype)) {
+      const Printed first_nan = is_nan(w, in[0]), second_nan = is_nan(w, in[1]);
+      before = either(w, before, both(w, second_nan, negation(w, first_nan)));
+    }
     return {before};
   });
   return w.emit_all("sort", x, node.outputs,

@@ -1,5 +1,7 @@
 #pragma once
-// Appends operations to StableHLO text. Names of values are unique in the module.
+// Appends operations to StableHLO text. Names of values are unique in the module. The text is to be the same
+// whatever compiles this: no call has two arguments that each emit, for their order is open; between braces
+// it is not.
 #include <functional>
 #include <map>
 #include <span>

@@ -5,7 +5,7 @@ module @temper {
   %5 = "stablehlo.constant"() {value = dense<0> : tensor<i64>} : () -> tensor<i64>
   %6 = "stablehlo.constant"() {value = dense<0> : tensor<i64>} : () -> tensor<i64>
   %7 = "stablehlo.constant"() {value = dense<0.0> : tensor<5x2xf32>} : () -> tensor<5x2xf32>
-  %24:3 = "stablehlo.while"(%6, %2, %7) ({
+  %24:3 = "stablehlo.while"(%6, %0, %7) ({
   ^bb0(%8: tensor<i64>, %9: tensor<2xf32>, %10: tensor<5x2xf32>):
     %11 = "stablehlo.compare"(%8, %3) {comparison_direction = #stablehlo<comparison_direction LT>, compare_type = #stablehlo<comparison_type SIGNED>} : (tensor<i64>, tensor<i64>) -> tensor<i1>
     "stablehlo.return"(%11) : (tensor<i1>) -> ()
@@ -15,7 +15,7 @@ module @temper {
     %16 = "stablehlo.subtract"(%3, %15) : (tensor<i64>, tensor<i64>) -> tensor<i64>
     %17 = "stablehlo.dynamic_slice"(%1, %16, %5) {slice_sizes = array<i64: 1, 2>} : (tensor<5x2xf32>, tensor<i64>, tensor<i64>) -> tensor<1x2xf32>
     %18 = "stablehlo.reshape"(%17) : (tensor<1x2xf32>) -> tensor<2xf32>
-    %19 = "stablehlo.multiply"(%18, %0) : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+    %19 = "stablehlo.multiply"(%18, %2) : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
     %20 = "stablehlo.add"(%13, %19) : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
     %21 = "stablehlo.tanh"(%13) : (tensor<2xf32>) -> tensor<2xf32>
     %22 = "stablehlo.reshape"(%21) : (tensor<2xf32>) -> tensor<1x2xf32>

@@ -31,9 +31,9 @@ module @temper {
   ^bb0(%29: tensor<f32>, %30: tensor<f32>):
     %31 = "stablehlo.compare"(%29, %30) {comparison_direction = #stablehlo<comparison_direction GT>, compare_type = #stablehlo<comparison_type FLOAT>} : (tensor<f32>, tensor<f32>) -> tensor<i1>
     %32 = "stablehlo.compare"(%29, %29) {comparison_direction = #stablehlo<comparison_direction NE>, compare_type = #stablehlo<comparison_type FLOAT>} : (tensor<f32>, tensor<f32>) -> tensor<i1>
-    %33 = "stablehlo.not"(%32) : (tensor<i1>) -> tensor<i1>
-    %34 = "stablehlo.compare"(%30, %30) {comparison_direction = #stablehlo<comparison_direction NE>, compare_type = #stablehlo<comparison_type FLOAT>} : (tensor<f32>, tensor<f32>) -> tensor<i1>
-    %35 = "stablehlo.and"(%34, %33) : (tensor<i1>, tensor<i1>) -> tensor<i1>
+    %33 = "stablehlo.compare"(%30, %30) {comparison_direction = #stablehlo<comparison_direction NE>, compare_type = #stablehlo<comparison_type FLOAT>} : (tensor<f32>, tensor<f32>) -> tensor<i1>
+    %34 = "stablehlo.not"(%32) : (tensor<i1>) -> tensor<i1>
+    %35 = "stablehlo.and"(%33, %34) : (tensor<i1>, tensor<i1>) -> tensor<i1>
     %36 = "stablehlo.or"(%31, %35) : (tensor<i1>, tensor<i1>) -> tensor<i1>
     "stablehlo.return"(%36) : (tensor<i1>) -> ()
   }) {dimension = 0 : i64, is_stable = true} : (tensor<6x3xf32>) -> tensor<6x3xf32>

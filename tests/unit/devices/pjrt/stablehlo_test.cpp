@@ -72,8 +72,8 @@ TEST(StableHlo, Loop) {
   inner.output("y", ops::tanh(inner, carry));
   Graph graph;
   Builder b(graph);
-  const std::vector<Value> results = ops::scan(b, body, {input(b, "start", {2})}, {input(b, "xs", {5, 2})},
-                                               {input(b, "factor", {2})}, 5, true);
+  const Value start = input(b, "start", {2}), xs = input(b, "xs", {5, 2}), scale = input(b, "scale", {2});
+  const std::vector<Value> results = ops::scan(b, body, {start}, {xs}, {scale}, 5, true);
   b.output("last", results[0]);
   b.output("ys", results[1]);
   expect_golden("loop", stablehlo_text(graph));

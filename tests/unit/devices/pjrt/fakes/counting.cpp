@@ -10,8 +10,9 @@
 namespace {
 
 using temper::pjrt::Api;
+using temper::pjrt::CError;
 using temper::pjrt::Function;
-using Call = void* (*)(void*);
+using Call = CError* (*)(void*);
 
 constexpr std::array kCounted{Function::loaded_executable_execute, Function::buffer_to_host_buffer,
                               Function::client_buffer_from_host_buffer, Function::client_compile,
@@ -20,7 +21,7 @@ std::array<Call, kCounted.size()> inner;
 std::array<int, kCounted.size()> counts;
 
 template <size_t i>
-void* counted(void* args) {
+CError* counted(void* args) {
   ++counts[i];
   return inner[i](args);
 }

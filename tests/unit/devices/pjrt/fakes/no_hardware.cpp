@@ -8,18 +8,16 @@ namespace temper::pjrt {
 struct CError {};
 static CError the_error;
 
-template <class Args>
-static CError* succeed(Args*) {
-  return nullptr;
+static CError* succeed(void*) { return nullptr; }
+static CError* fail(void*) { return &the_error; }
+static void destroy(void*) {}
+static void message(void* args) {
+  auto& asked = *static_cast<ErrorMessageArgs*>(args);
+  asked.message = "no accelerator is here\nat some place";
+  asked.message_size = std::strlen(asked.message);
 }
-static CError* fail(ClientCreateArgs*) { return &the_error; }
-static void destroy(ErrorArgs*) {}
-static void message(ErrorMessageArgs* args) {
-  args->message = "no accelerator is here\nat some place";
-  args->message_size = std::strlen(args->message);
-}
-static CError* code(ErrorCodeArgs* args) {
-  args->code = 14;
+static CError* code(void* args) {
+  static_cast<ErrorCodeArgs*>(args)->code = 14;
   return nullptr;
 }
 
@@ -41,7 +39,7 @@ extern "C" const temper::pjrt::Api* GetPjrtApi() {
     set(Function::error_destroy, destroy);
     set(Function::error_message, message);
     set(Function::error_get_code, code);
-    set(Function::plugin_initialize, succeed<PluginInitializeArgs>);
+    set(Function::plugin_initialize, succeed);
     set(Function::client_create, fail);
     return made;
   }();
