@@ -44,6 +44,7 @@ enum class Function : size_t {
   client_addressable_devices = 16,
   client_compile = 20,
   client_buffer_from_host_buffer = 22,
+  description_id = 23,
   description_kind = 26,
   device_get_description = 29,
   device_memory_stats = 34,
@@ -210,6 +211,11 @@ struct DeviceDescriptionArgs {
   Head head;
   CDevice* device;
   CDescription* device_description;
+};
+struct DescriptionIdArgs {
+  Head head;
+  CDescription* device_description;
+  int id;
 };
 struct DescriptionKindArgs {
   Head head;

@@ -4,15 +4,10 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "devices/pjrt/compile_options.h"
 #include "devices/pjrt/types.h"
 
 namespace temper::pjrt {
-
-std::string_view compile_options() {
-  // executable_build_options { device_ordinal: -1, num_replicas: 1, num_partitions: 1 }
-  static constexpr char kBytes[] = "\x1a\x0f\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x20\x01\x28\x01";
-  return {kBytes, sizeof kBytes - 1};
-}
 
 Buffer::~Buffer() {
   Sent<BufferArgs> destroy;
@@ -39,6 +34,13 @@ void Client::connect(size_t ordinal) {
                 concat("'", plugin_.path(), "' has ", devices_, " devices, none with number ", ordinal))
         .in_file(plugin_.path());
   device_ = list->addressable_devices[ordinal];
+  Sent<DeviceDescriptionArgs> description;
+  description->device = device_;
+  plugin_.call(Function::device_get_description, description, "describe its device");
+  Sent<DescriptionIdArgs> id;
+  id->device_description = description->device_description;
+  plugin_.call(Function::description_id, id, "number its device");
+  options_ = compile_options(id->id);
 }
 
 Client::~Client() {
@@ -115,8 +117,8 @@ std::unique_ptr<LoadedExecutable> Client::compile(std::string_view stablehlo) {
   Sent<ClientCompileArgs> compile;
   compile->client = client_;
   compile->program = &program.args;
-  compile->compile_options = compile_options().data();
-  compile->compile_options_size = compile_options().size();
+  compile->compile_options = options_.data();
+  compile->compile_options_size = options_.size();
   plugin_.call(Function::client_compile, compile, "compile a program");
   return std::make_unique<LoadedExecutable>(shared_from_this(), compile->executable);
 }

@@ -67,7 +67,8 @@ class Client : public std::enable_shared_from_this<Client> {
   std::string platform_version() const { return text(Function::client_platform_version); }
   std::string device_kind() const;
   size_t devices() const { return devices_; }
-  int64_t memory_bytes() const;  // 0 if unknown
+  const std::string& options() const { return options_; }  // of what it compiles
+  int64_t memory_bytes() const;                            // 0 if unknown
 
   std::shared_ptr<Buffer> upload(const Tensor& host);  // the bytes are read before it returns
   void download(const Buffer& buffer, Tensor& host);   // row-major
@@ -82,10 +83,7 @@ class Client : public std::enable_shared_from_this<Client> {
   CClient* client_ = nullptr;
   CDevice* device_ = nullptr;
   size_t devices_ = 0;
+  std::string options_;
 };
-
-// CompileOptionsProto of XLA for one device. Without counts of replicas and partitions a plug-in aborts the
-// process.
-std::string_view compile_options();
 
 }  // namespace temper::pjrt

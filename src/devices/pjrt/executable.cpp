@@ -65,7 +65,7 @@ class PjrtExecutable : public Executable {
 std::unique_ptr<LoadedExecutable> load(Client& client, const std::string& text) {
   const ExecutableCache cache(concat(
       client.plugin().identity(), "\n", client.platform_version(), "\n", client.device_kind(), "\n",
-      client.platform_name() == "cpu" ? processor_features() : "", "\n", compile_options(), "\n", text));
+      client.platform_name() == "cpu" ? processor_features() : "", "\n", client.options(), "\n", text));
   if (const std::optional<std::string> bytes = cache.find()) {
     try {
       return client.deserialize(*bytes);

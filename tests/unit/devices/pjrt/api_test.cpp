@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "devices/pjrt/compile_options.h"
 #include "support/pjrt.h"
 #include "support/program.h"
 #include "support/temporary_folder.h"
@@ -61,6 +62,7 @@ void add_structs(Checks& checks) {
   SAME_PLACE(BufferToHostArgs, PJRT_Buffer_ToHostBuffer_Args, dst);
   SAME_SIZE(BufferArgs, PJRT_Buffer_Destroy_Args);
   SAME_SIZE(DeviceDescriptionArgs, PJRT_Device_GetDescription_Args);
+  SAME_SIZE(DescriptionIdArgs, PJRT_DeviceDescription_Id_Args);
   SAME_SIZE(DescriptionKindArgs, PJRT_DeviceDescription_Kind_Args);
   SAME_SIZE(DeviceMemoryArgs, PJRT_Device_MemoryStats_Args);
   SAME_PLACE(DeviceMemoryArgs, PJRT_Device_MemoryStats_Args, bytes_limit);
@@ -94,6 +96,7 @@ void add_functions(Checks& checks) {
   checks.function("PJRT_Client_AddressableDevices", Function::client_addressable_devices);
   checks.function("PJRT_Client_Compile", Function::client_compile);
   checks.function("PJRT_Client_BufferFromHostBuffer", Function::client_buffer_from_host_buffer);
+  checks.function("PJRT_DeviceDescription_Id", Function::description_id);
   checks.function("PJRT_DeviceDescription_Kind", Function::description_kind);
   checks.function("PJRT_Device_GetDescription", Function::device_get_description);
   checks.function("PJRT_Device_MemoryStats", Function::device_memory_stats);
@@ -137,6 +140,13 @@ TEST(PjrtApi, TheCheckSeesWhatDiffers) {
       run_shell(concat(TEMPER_C_COMPILER, " -std=c11 -fsyntax-only -I ", include.string(), " ", file), errors)
           .code,
       0);
+}
+
+// jaxlib reads these as one replica, one partition, assigned to that device.
+TEST(PjrtApi, CompileOptionsAreTheProtos) {
+  const std::string head = "\x1a\x1a\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x20\x01\x28\x01";
+  EXPECT_EQ(compile_options(3), head + "\x4a\x09\x08\x01\x10\x01\x1a\x03\x0a\x01\x03");
+  EXPECT_EQ(compile_options(0), head + std::string("\x4a\x09\x08\x01\x10\x01\x1a\x03\x0a\x01\0", 11));
 }
 
 TEST(PjrtApi, SpareTailIsCounted) {

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <fstream>
 
+#include "base/text.h"
 #include "cpu_plugin.h"
 #include "ops/primitives.h"
 #include "runtime/compile.h"
+#include "support/expect_error.h"
 #include "support/temporary_folder.h"
 
 namespace temper::pjrt {
@@ -61,6 +63,16 @@ TEST(PjrtDevice, StateStaysAndAStepIsOneExecute) {
   EXPECT_EQ(times_called(Function::client_buffer_from_host_buffer) - uploads, 0);
   EXPECT_EQ(times_called(Function::buffer_to_host_buffer) - downloads, 0);
   EXPECT_EQ(to_doubles(download(device, arguments[0])), (std::vector<double>{11, 12, 13}));
+}
+
+TEST(PjrtDevice, AnotherDeviceOfThePlugin) {
+  TEMPER_NEED_PLUGIN();
+  counted_device();
+  Device& second = open_device(concat("pjrt:", counting_plugin(), ":1"));
+  const std::vector<Tensor> sum = run_once(second, sum_graph(), {vector({1, 2, 3}), vector({4, 5, 6})});
+  EXPECT_EQ(to_doubles(sum[0]), (std::vector<double>{5, 7, 9}));
+  expect_error(ErrorKind::device, "none with number 99",
+               [] { open_device(concat("pjrt:", counting_plugin(), ":99")); });
 }
 
 // Another tensor with the same buffer keeps what it had.
