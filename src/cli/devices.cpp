@@ -9,13 +9,13 @@
 namespace temper::cli {
 namespace {
 
-Json describe(const DeviceKind& kind, std::string& text) {
+Json describe(const DeviceKind& kind, std::string_view name, std::string& text) {
   Json object;
   object["kind"] = kind.name;
+  object["name"] = name;
   try {
-    Device& device = open_device(kind.name);
+    Device& device = open_device(name);
     const DeviceFacts facts = device.measure();
-    object["name"] = device.name();
     object["available"] = true;
     object["description"] = facts.description;
     object["threads"] = facts.target.threads;
@@ -30,7 +30,8 @@ Json describe(const DeviceKind& kind, std::string& text) {
       object["facts"][name] = fact;
       text += concat("  ", name, ": ", fact, "\n");
     }
-    text += concat("  memory: ", byte_text(facts.target.memory_bytes), "\n");
+    if (facts.target.memory_bytes > 0)
+      text += concat("  memory: ", byte_text(facts.target.memory_bytes), "\n");
     if (facts.peak_flops > 0)
       text += concat(
           "  measured: ", short_number(facts.peak_flops * 1e-9), " GFLOP/s f32, ",
@@ -40,7 +41,7 @@ Json describe(const DeviceKind& kind, std::string& text) {
   } catch (const Error& error) {
     object["available"] = false;
     object["why"] = error.what();
-    text += concat(kind.name, "  absent: ", error.what(), "\n");
+    text += concat(name, "  absent: ", error.what(), "\n");
   }
   return object;
 }
@@ -55,7 +56,11 @@ int devices(const std::vector<std::string>& words) {
   if (!arguments.parse()) return 0;
   Json result = result_head("devices");
   std::string text;
-  for (const DeviceKind& kind : device_kinds()) result["devices"].push_back(describe(kind, text));
+  for (const DeviceKind& kind : device_kinds()) {
+    const std::vector<std::string> names =
+        kind.present ? kind.present() : std::vector{std::string(kind.name)};
+    for (const std::string& name : names) result["devices"].push_back(describe(kind, name, text));
+  }
   if (!common.json) std::fputs(text.c_str(), stdout);
   return finish(common, result);
 }

@@ -204,7 +204,8 @@ Json describe_fusions(const Program& program, std::string& text) {
     table.row({launch.kind, launch.name, concat(launch.nodes), megabytes(launch.bytes_apart),
                megabytes(launch.bytes_fused), megabytes(launch.bytes_saved())});
   }
-  text += concat("\n", table.text(), "fusion saves ", byte_text(total), " of traffic a run\n");
+  if (!program.clusters.empty())  // else the device fuses by itself
+    text += concat("\n", table.text(), "fusion saves ", byte_text(total), " of traffic a run\n");
   return list;
 }
 

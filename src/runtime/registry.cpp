@@ -1,5 +1,6 @@
 #include "runtime/registry.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -12,7 +13,8 @@ namespace {
 struct Registry {
   std::mutex mutex;
   std::vector<DeviceKind> kinds;
-  std::map<std::string, std::unique_ptr<Device>> open;  // by kind and ordinal
+  std::map<std::string, std::unique_ptr<Device>, std::less<>>
+      open;  // by name; a kind's first by that of the kind
 };
 
 Registry& registry() {
@@ -42,19 +44,25 @@ void register_device(const DeviceKind& kind) {
 
 const std::vector<DeviceKind>& device_kinds() { return registry().kinds; }
 
+int device_number(std::string_view kind, std::string_view which) {
+  int64_t number = 0;
+  if (!which.empty() && (!parse_number(which, number) || number < 0 || number > 1 << 16))
+    throw Error(ErrorKind::device,
+                concat("device `", kind, ":", which, "`: expected a number from 0 after `:`"));
+  return static_cast<int>(number);
+}
+
 Device& open_device(std::string_view name) {
   Registry& devices = registry();
   const std::lock_guard lock(devices.mutex);
-  const size_t colon = name.find(':');
-  const std::string_view kind_name = name.substr(0, colon);
-  int64_t ordinal = 0;
-  if (colon != std::string_view::npos &&
-      (!parse_number(name.substr(colon + 1), ordinal) || ordinal < 0 || ordinal > 1 << 16))
-    throw Error(ErrorKind::device, concat("device `", name, "`: expected a number from 0 after `:`"));
+  const size_t colon = std::min(name.find(':'), name.size());
+  const std::string_view kind_name = name.substr(0, colon),
+                         which = name.substr(std::min(colon + 1, name.size()));
   for (const DeviceKind& kind : devices.kinds) {
     if (kind.name != kind_name) continue;
-    std::unique_ptr<Device>& device = devices.open[concat(kind_name, ":", ordinal)];
-    if (!device) device = kind.open(static_cast<int>(ordinal));
+    std::unique_ptr<Device>& device =
+        devices.open[std::string(which.empty() || which == "0" ? kind_name : name)];
+    if (!device) device = kind.open(which);
     return *device;
   }
   unknown(kind_name, devices.kinds);

@@ -6,14 +6,20 @@ namespace temper {
 
 struct DeviceKind {
   std::string_view name;  // "cpu"
-  // Opens device `ordinal`. Error device says why it is absent.
-  std::unique_ptr<Device> (*open)(int ordinal);
+  // Opens the device that `which` names: what stands after the first colon of `--device`, in words of the
+  // kind's own; empty: its first. Error device says why it is absent.
+  std::unique_ptr<Device> (*open)(std::string_view which);
   const Target* target;
+  // Names that `temper devices` opens; null: that of the kind.
+  std::vector<std::string> (*present)() = nullptr;
 };
+
+// `which` as the number of a device: empty is 0. Error device if it is none.
+int device_number(std::string_view kind, std::string_view which);
 
 void register_device(const DeviceKind& kind);
 const std::vector<DeviceKind>& device_kinds();
-// "cpu", "null", "cuda:1"; Error device (with a suggestion) if there is none. The process keeps it.
+// "cpu", "null", "pjrt:cpu"; Error device (with a suggestion) if there is none. The process keeps it.
 Device& open_device(std::string_view name);
 
 }  // namespace temper

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "base/threads.h"
 #include "runtime/registry.h"
@@ -20,6 +21,7 @@ Device& choose_device(std::string_view names) {
       return open_device(list[i] == "auto" ? "cpu" : list[i]);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::device) throw;
+      log_info("`", list[i], "` does not answer, `", list[i + 1], "` is next: ", error.what());
     }
   }
   return open_device(list.back() == "auto" ? "cpu" : list.back());

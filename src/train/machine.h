@@ -6,8 +6,8 @@
 
 namespace temper {
 
-// The first of "cpu,cuda:0" that answers; "auto" or empty: TEMPER_DEVICE, else cpu. Error device if none
-// does.
+// The first of "tpu,cpu" that answers, with a line on the log for each that does not; "auto" or empty:
+// TEMPER_DEVICE, else cpu. Error device if none does.
 Device& choose_device(std::string_view names);
 
 // 0: TEMPER_THREADS, else all that this process may use. Also makes the OpenMP team that large.

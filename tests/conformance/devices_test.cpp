@@ -6,26 +6,50 @@
 #include "conformance.h"
 #include "devices/cpu/cpu.h"
 #include "devices/null/null.h"
+#include "devices/pjrt/pjrt.h"
+#include "expected.h"
 #include "ops/registry.h"
 #include "ops/samples.h"
+#include "support/data.h"
+#include "support/pjrt.h"
+#include "support/temporary_folder.h"
 
 namespace temper {
 namespace {
 
-const std::vector<DeviceKind>& devices() {
-  static const bool registered = [] {
-    register_device(cpu::cpu_device());
-    register_device(null::null_device());
-    return true;
-  }();
-  EXPECT_TRUE(registered);
-  return device_kinds();
+void register_all() {
+  setenv("TEMPER_CACHE", "off", 1);  // what is compiled here and now is what is looked at
+  register_device(cpu::cpu_device());
+  register_device(null::null_device());
+  register_device(pjrt::pjrt_device());
 }
 
+// Words of test names; a device that is not here has none.
 std::vector<std::string> device_names() {
-  std::vector<std::string> names;
-  for (const DeviceKind& kind : devices()) names.emplace_back(kind.name);
+  std::vector<std::string> names{"cpu", "null"};
+  if (std::filesystem::exists(pjrt_cpu_plugin())) names.emplace_back("pjrt_cpu");
   return names;
+}
+
+Device& device_of(const std::string& name) {
+  register_all();
+  return open_device(name == "pjrt_cpu" ? concat("pjrt:", pjrt_cpu_plugin().string()) : name);
+}
+
+// Empty if all went well.
+std::string outcome(const std::string& name, const Op& op, const Sample& sample) {
+  try {
+    const std::vector<Tensor> found = run_sample(device_of(name), op, sample),
+                              expected = reference(op, sample);
+    if (name != "null") return compare(sample, found, expected);
+    if (found.size() != expected.size()) return "another number of results";
+    for (size_t i = 0; i < found.size(); ++i) {  // zeros, but of the right types
+      if (found[i].type() != expected[i].type()) return "another type";
+    }
+    return "";
+  } catch (const Error& error) {
+    return concat(error.kind() == ErrorKind::unsupported ? "refused: " : "", error.what());
+  }
 }
 
 class Conformance : public testing::TestWithParam<std::tuple<std::string, const Op*>> {};
@@ -34,20 +58,10 @@ TEST_P(Conformance, AgreesWithTheReference) {
   const auto& [name, row] = GetParam();
   const Op& op = *row;
   if (!op.samples) return;
-  Device& device = open_device(name);
+  const ExpectedFailures expected(in_repository(concat("tests/conformance/expected_", name, ".txt")));
   for (const Sample& sample : op.samples()) {
     SCOPED_TRACE(concat(op.name, ", sample ", sample.name, ", on ", name));
-    try {
-      const std::vector<Tensor> found = run_sample(device, op, sample), expected = reference(op, sample);
-      if (name != "null") {
-        EXPECT_EQ(compare(sample, found, expected), "");
-        continue;
-      }
-      ASSERT_EQ(found.size(), expected.size());  // zeros, but of the right types
-      for (size_t i = 0; i < found.size(); ++i) EXPECT_EQ(found[i].type(), expected[i].type());
-    } catch (const Error& error) {
-      ADD_FAILURE() << error.what();
-    }
+    EXPECT_EQ(expected.judge(concat(op.name, " / ", sample.name), outcome(name, op, sample)), "");
   }
 }
 
@@ -59,10 +73,26 @@ INSTANTIATE_TEST_SUITE_P(Devices, Conformance,
 
 // The comparison is sharp: a device that answers zeros fails it.
 TEST(Comparison, NoticesZeros) {
-  devices();
   const Op& add = op("add");
   const Sample sample = add.samples().front();
-  EXPECT_NE(compare(sample, run_sample(open_device("null"), add, sample), reference(add, sample)), "");
+  EXPECT_NE(compare(sample, run_sample(device_of("null"), add, sample), reference(add, sample)), "");
+}
+
+TEST(Devices, PjrtIsHere) {
+  if (!std::filesystem::exists(pjrt_cpu_plugin()))
+    GTEST_SKIP() << "skipped, because there is no PJRT plug-in for this processor: ./run install test";
+  EXPECT_EQ(device_of("pjrt_cpu").target().name, "pjrt");
+}
+
+TEST(Expected, FailsWhateverIsNotAsItSays) {
+  const TemporaryFolder folder;
+  const ExpectedFailures lists(folder.write("expected.txt", "# why\nrefused: add / i4\nwrong: add / nan\n"));
+  EXPECT_EQ(lists.judge("add / i4", "refused: no i4"), "");
+  EXPECT_EQ(lists.judge("add / nan", "result 0: differs"), "");
+  EXPECT_EQ(lists.judge("add / f32", ""), "");
+  EXPECT_NE(lists.judge("add / i4", ""), "");
+  EXPECT_NE(lists.judge("add / i4", "result 0: differs"), "");
+  EXPECT_NE(lists.judge("add / f32", "result 0: differs"), "");
 }
 
 TEST(Comparison, KeepsToTheTolerance) {

@@ -52,6 +52,14 @@ TEST_F(OptionErrorsTest, Integers) {
 TEST_F(OptionErrorsTest, Devices) {
   expect_no_run(4, concat(model(), " --device cuda --data ", table()), {"cuda"});
   expect_refusal(4, concat("bench ", model(), " --device cuda"), {"cuda"});
+  const std::string none = "export TEMPER_PJRT_PATH=/nowhere PATH=/bin";
+  expect_refusal(4, concat("bench ", model(), " --device pjrt:nosuch"),
+                 {"no PJRT plug-in for `nosuch` was found", "looked in TEMPER_PJRT_PATH: /nowhere"}, none);
+  expect_no_run(4, concat(model(), " --device pjrt:/nowhere/plugin.so --data ", table()),
+                {"there is no PJRT plug-in '/nowhere/plugin.so'"});
+  expect_refusal(4, concat("bench ", model(), " --device pjrt:", write("plugin.so", "text")),
+                 {"is not a PJRT plug-in"});
+  expect_refusal(4, concat("bench ", model(), " --device cpu:1"), {"there is no `cpu:1`"});
 }
 
 TEST_F(OptionErrorsTest, Recipes) {

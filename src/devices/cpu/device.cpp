@@ -59,8 +59,8 @@ class CpuDevice : public Device {
 
 DeviceKind cpu_device() {
   return {"cpu",
-          [](int ordinal) -> std::unique_ptr<Device> {
-            if (ordinal > 0)
+          [](std::string_view which) -> std::unique_ptr<Device> {
+            if (const int ordinal = device_number("cpu", which); ordinal > 0)
               throw Error(ErrorKind::device,
                           concat("there is no `cpu:", ordinal, "`: all processors are `cpu`"));
             return std::make_unique<CpuDevice>();

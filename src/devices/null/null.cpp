@@ -81,7 +81,11 @@ const Target& null_target() {
 }
 
 DeviceKind null_device() {
-  return {"null", [](int) -> std::unique_ptr<Device> { return std::make_unique<NullDevice>(); },
+  return {"null",
+          [](std::string_view which) -> std::unique_ptr<Device> {
+            device_number("null", which);  // all are alike
+            return std::make_unique<NullDevice>();
+          },
           &null_target()};
 }
 

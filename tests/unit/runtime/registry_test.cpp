@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/text.h"
 #include "ops/primitives.h"
 #include "runtime/compile.h"
 
@@ -23,8 +24,9 @@ Program compile_nothing(const TargetFacts&, const Graph& graph, const CompileOpt
 
 const Target kPicky{.name = "picky", .claim = no_exponentials, .compile = compile_nothing};
 
-std::unique_ptr<Device> absent(int ordinal) {
-  throw Error(ErrorKind::device, "ordinal " + std::to_string(ordinal) + " is switched off");
+std::unique_ptr<Device> absent(std::string_view which) {
+  throw Error(ErrorKind::device,
+              "ordinal " + std::to_string(device_number("picky", which)) + " is switched off");
 }
 
 }  // namespace
@@ -40,6 +42,18 @@ TEST(Registry, SuggestsTheNearestName) {
 TEST(Registry, PassesTheOrdinalAndTheReason) {
   register_device({"picky", absent, &kPicky});
   EXPECT_THAT([] { open_device("picky:3"); }, ThrowsMessage<Error>(HasSubstr("ordinal 3 is switched off")));
+  EXPECT_THAT([] { open_device("picky"); }, ThrowsMessage<Error>(HasSubstr("ordinal 0 is switched off")));
+}
+
+// What stands after the first colon is the kind's own: words, too.
+TEST(Registry, HandsOnWords) {
+  const auto wordy = [](std::string_view which) -> std::unique_ptr<Device> {
+    throw Error(ErrorKind::device, concat("asked for [", which, "]"));
+  };
+  register_device({"wordy", wordy, &kPicky});
+  EXPECT_THAT([] { open_device("wordy:/a/b.so:2"); },
+              ThrowsMessage<Error>(HasSubstr("asked for [/a/b.so:2]")));
+  EXPECT_THAT([] { open_device("wordy"); }, ThrowsMessage<Error>(HasSubstr("asked for []")));
 }
 
 TEST(Compile, NamesEveryRefusedNode) {

@@ -1,0 +1,72 @@
+// Executables: what they need, their bytes, a launch.
+#include "base/check.h"
+#include "devices/pjrt/client.h"
+
+namespace temper::pjrt {
+
+LoadedExecutable::LoadedExecutable(std::shared_ptr<Client> client, CLoadedExecutable* executable)
+    : client_(std::move(client)), loaded_(executable) {
+  const Plugin& plugin = client_->plugin();
+  Sent<GetExecutableArgs> get;
+  get->loaded_executable = loaded_;
+  plugin.call(Function::loaded_executable_get_executable, get, "describe a program");
+  executable_ = get->executable;
+  Sent<NumOutputsArgs> count;
+  count->executable = executable_;
+  plugin.call(Function::executable_num_outputs, count, "describe a program");
+  outputs_ = count->num_outputs;
+}
+
+LoadedExecutable::~LoadedExecutable() {
+  if (executable_) {
+    Sent<ExecutableArgs> destroy;
+    destroy->executable = executable_;
+    client_->plugin().try_call(Function::executable_destroy, destroy);
+  }
+  Sent<LoadedExecutableArgs> destroy;
+  destroy->executable = loaded_;
+  client_->plugin().try_call(Function::loaded_executable_destroy, destroy);
+}
+
+CompiledMemory LoadedExecutable::memory() const {
+  Sent<CompiledMemoryArgs> ask;
+  ask->executable = executable_;
+  if (!client_->plugin().try_call(Function::executable_get_compiled_memory_stats, ask)) return {};
+  return {ask->generated_code_size_in_bytes, ask->temp_size_in_bytes};
+}
+
+std::string LoadedExecutable::serialized() const {
+  Sent<SerializeArgs> serialize;
+  serialize->executable = executable_;
+  client_->plugin().call(Function::executable_serialize, serialize, "write a compiled program down");
+  std::string bytes(serialize->serialized_bytes, serialize->serialized_bytes_size);
+  if (serialize->serialized_executable_deleter)
+    serialize->serialized_executable_deleter(serialize->serialized_executable);
+  return bytes;
+}
+
+std::vector<std::shared_ptr<Buffer>> LoadedExecutable::execute(std::span<CBuffer* const> arguments,
+                                                               std::span<const int64_t> kept) const {
+  Sent<ExecuteOptions> options;
+  options->non_donatable_input_indices = kept.data();
+  options->num_non_donatable_input_indices = kept.size();
+  std::vector<CBuffer*> results(outputs_);
+  CBuffer* const* const argument_list = arguments.data();
+  CBuffer** const result_list = results.data();
+  CEvent* complete = nullptr;
+  Sent<ExecuteArgs> execute;
+  execute->executable = loaded_;
+  execute->options = &options.args;
+  execute->argument_lists = &argument_list;
+  execute->num_devices = 1;
+  execute->num_args = arguments.size();
+  execute->output_lists = &result_list;
+  execute->device_complete_events = &complete;
+  client_->plugin().call(Function::loaded_executable_execute, execute, "run a program");
+  std::vector<std::shared_ptr<Buffer>> owned;
+  for (CBuffer* const result : results) owned.push_back(std::make_shared<Buffer>(client_, result));
+  client_->plugin().await(complete, "run a program");
+  return owned;
+}
+
+}  // namespace temper::pjrt

@@ -1,0 +1,12 @@
+#pragma once
+// XLA through a PJRT plug-in: `pjrt:NAME` or `pjrt:PATH`, with `:N` for one of its devices; `tpu` is
+// `pjrt:tpu`.
+#include "runtime/registry.h"
+
+namespace temper::pjrt {
+
+const Target& pjrt_target();
+DeviceKind pjrt_device();
+DeviceKind tpu_device();
+
+}  // namespace temper::pjrt

@@ -1,0 +1,113 @@
+// The commands on XLA: the same results as on the processor, and nothing opened that was not asked for.
+#include "support/pjrt.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "support/data.h"
+#include "support/program.h"
+#include "support/sanitizers.h"
+#include "support/temporary_folder.h"
+
+namespace temper {
+namespace {
+
+using testing::HasSubstr;
+
+class PjrtProgram : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(pjrt_cpu_plugin()))
+      GTEST_SKIP() << "skipped, because there is no PJRT plug-in for this processor: ./run install test";
+  }
+
+  std::string in(const std::string& name) const { return (folder_.path() / name).string(); }
+  Outcome temper(const std::string& words, const std::string& variables = "") const {
+    return run_shell(concat("TEMPER_CACHE=", in("cache"), " TEMPER_PJRT_PATH=", pjrt_cpu_plugin().string(),
+                            " ", variables, " ", TEMPER_PROGRAM, " ", words),
+                     in("stderr.txt"));
+  }
+  Json json(const std::string& words) const {
+    const Outcome outcome = temper(words + " --json");
+    EXPECT_EQ(outcome.code, 0) << words << "\n" << outcome.errors;
+    return Json::parse(outcome.output.empty() ? "{}" : outcome.output);
+  }
+  static std::string mobilenet() { return shipped_data("mobilenet_v1_0.25_224.onnx").string(); }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(PjrtProgram, TunesAndEvaluates) {
+  const std::string data = concat(" --data ", shipped_data("mnist").string(), " --device ");
+  const std::string tune =
+      concat("tune mlp:784-32-10 --preprocess gray,unit --epochs 2 --val-split 0.1", data);
+  const Json here = json(concat(tune, "cpu --out ", in("here"))),
+             there = json(concat(tune, "pjrt:cpu --out ", in("xla")));
+  EXPECT_EQ(there.at("device").text(), "pjrt:cpu");
+  for (const char* key : {"train.loss", "val.loss", "test.loss"})
+    EXPECT_NEAR(there.find(key)->number(), here.find(key)->number(), 1e-3) << key;
+  EXPECT_NEAR(there.find("test.accuracy")->number(), here.find("test.accuracy")->number(), 0.005);
+  const Json evaluated = json(concat("eval ", in("xla"), data, "pjrt:cpu"));
+  EXPECT_NEAR(evaluated.at("accuracy").number(), there.find("test.accuracy")->number(), 1e-9);
+}
+
+TEST_F(PjrtProgram, PredictsAsTheProcessor) {
+  const std::string words =
+      concat("predict ", mobilenet(), " ", shipped_data("clothing10/test/dress/02.jpg").string(),
+             " --preprocess short:256,crop:224,mean:127.5,std:127.5 --top 1 --device ");
+  const Json here = json(words + "cpu"), there = json(words + "pjrt:cpu");
+  EXPECT_EQ(here.at("top").items()[0].at("index").number(), there.at("top").items()[0].at("index").number());
+  EXPECT_NEAR(here.at("top").items()[0].at("score").number(), there.at("top").items()[0].at("score").number(),
+              1e-4);
+}
+
+TEST_F(PjrtProgram, EveryNodeRunsThere) {
+  const Json plan = json("inspect cnn --train --plan --device pjrt:cpu");
+  for (const Json& node : plan.at("plan").items()) EXPECT_NE(node.at("fate").text(), "refuse") << node.dump();
+  const Json bench = json("bench mlp:20-10-5 --train --device pjrt:cpu --duration 0.1");
+  EXPECT_EQ(bench.at("device").text(), "pjrt:cpu");
+}
+
+TEST_F(PjrtProgram, TheFirstThatAnswersIsTaken) {
+  const Outcome outcome = temper("bench mlp:20-10-5 --device pjrt:nosuch,cpu --duration 0.1 --json");
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_EQ(Json::parse(outcome.output).at("device").text(), "cpu");
+  EXPECT_THAT(outcome.errors, HasSubstr("`pjrt:nosuch` does not answer, `cpu` is next: no PJRT plug-in"));
+}
+
+TEST_F(PjrtProgram, DevicesAreListed) {
+  const Json devices = json("devices");
+  bool found = false;
+  for (const Json& device : devices.at("devices").items()) {
+    if (device.at("name").text() != "pjrt:cpu") continue;
+    found = true;
+    EXPECT_TRUE(device.at("available").boolean());
+  }
+  EXPECT_TRUE(found) << devices.dump();
+}
+
+// What the loader opens, by its own account.
+TEST_F(PjrtProgram, NothingIsOpenedUnlessAskedFor) {
+  if (TEST_SANITIZED) GTEST_SKIP() << "skipped, because a sanitizer has its own loader";
+  const auto opened = [&](const char* device) {
+    const Outcome outcome = temper(concat("bench mlp:20-10-5 --duration 0.05 --json --device ", device),
+                                   concat("LD_DEBUG=files LD_DEBUG_OUTPUT=", in("loader")));
+    EXPECT_EQ(outcome.code, 0) << outcome.errors;
+    std::string text;
+    for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
+      if (!file.path().filename().string().starts_with("loader")) continue;
+      std::ifstream stream(file.path());
+      text.append(std::istreambuf_iterator<char>(stream), {});
+      std::filesystem::remove(file.path());
+    }
+    return text;
+  };
+  EXPECT_THAT(opened("cpu"), testing::AllOf(HasSubstr("libc.so"), testing::Not(HasSubstr("xla_cpu_pjrt"))));
+  EXPECT_THAT(opened("pjrt:cpu"), HasSubstr("xla_cpu_pjrt"));
+}
+
+}  // namespace
+}  // namespace temper
