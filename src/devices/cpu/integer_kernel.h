@@ -1,6 +1,6 @@
 #pragma once
-// What own kernels for contractions on integers share: windows over pictures of any rank, weights that are packed
-// once, what follows the sums.
+// What own kernels for contractions on integers share: windows over pictures of any rank, weights that are
+// packed once, what follows the sums.
 #include <array>
 #include <mutex>
 

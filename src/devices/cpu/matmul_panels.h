@@ -1,6 +1,6 @@
 #pragma once
-// Products of f32 matrices by own loops: for processors without AVX-512, where oneDNN's cut sums by the number
-// of threads, and take up to twice as long for turned matrices.
+// Products of f32 matrices by own loops: for processors without AVX-512, where oneDNN's cut sums by the
+// number of threads, and take up to twice as long for turned matrices.
 #include "devices/cpu/fusion.h"
 
 namespace temper::cpu {
