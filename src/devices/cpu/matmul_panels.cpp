@@ -1,6 +1,7 @@
 #include "devices/cpu/matmul_panels.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "devices/cpu/kernels/follow.h"
@@ -22,6 +23,16 @@ constexpr int64_t kLittle = 32768;  // elements of y that each thread packs for 
 constexpr int64_t kMany = 128;      // rows and columns for which x is laid out strip by strip
 
 int64_t divided_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Mostly of kMost elements, which takes no call.
+template <int64_t kMost>
+void copy_up_to(const float* from, int64_t count, float* to) {
+  if (count == kMost) {
+    std::memcpy(to, from, kMost * sizeof(float));
+  } else {
+    std::copy_n(from, count, to);
+  }
+}
 
 struct Step {
   FollowStep step;
@@ -111,7 +122,7 @@ class PanelKernel : public Kernel {
     const int64_t some = std::min(panel_, block.columns - j * panel_);
     if (some < panel_) std::fill_n(to, block.depth * panel_, 0.0F);
     if (p_.y[1] == 1) {
-      for (int64_t k = 0; k < block.depth; ++k) std::copy_n(from + k * p_.y[0], some, to + k * panel_);
+      for (int64_t k = 0; k < block.depth; ++k) copy_up_to<16>(from + k * p_.y[0], some, to + k * panel_);
     } else {
       transpose_tile(reinterpret_cast<const uint32_t*>(from), p_.y[1], reinterpret_cast<uint32_t*>(to),
                      panel_, block.depth, some);
@@ -203,7 +214,7 @@ class PanelKernel : public Kernel {
     }
     for (int64_t k = 0; k < depth; ++k, x += p_.x[1])
       for (int64_t row = 0; row < rows; row += kStrip)
-        std::copy_n(x + row, std::min(kStrip, rows - row), to + row / kStrip * step + k * kStrip);
+        copy_up_to<kStrip>(x + row, std::min(kStrip, rows - row), to + row / kStrip * step + k * kStrip);
   }
 
   static void multiply_strips(PanelProduct product) {
