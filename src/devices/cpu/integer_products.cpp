@@ -256,12 +256,13 @@ Windows windows_of(const Convolution& conv) {
               .groups = conv.groups,
               .in = conv.x.size(1) / conv.groups,
               .out = conv.w.size(0) / conv.groups};
-  const int axes = conv.x.rank() - 2;
-  for (int i = 0; i < axes; ++i) {
-    const auto to = static_cast<size_t>(kAxes - axes + i), from = static_cast<size_t>(i);
-    all.x[to] = conv.x.size(i + 2), all.w[to] = conv.w.size(i + 2), all.y[to] = conv.y.size(i + 2);
-    all.stride[to] = conv.strides[from], all.dilation[to] = conv.dilations[from];
-    all.low[to] = conv.low[from];
+  const auto axes = static_cast<size_t>(conv.x.rank()) - 2;
+  for (size_t i = 0; i < axes; ++i) {
+    const size_t to = all.x.size() - axes + i;
+    const int axis = static_cast<int>(i) + 2;
+    all.x[to] = conv.x.size(axis), all.w[to] = conv.w.size(axis), all.y[to] = conv.y.size(axis);
+    all.stride[to] = conv.strides[i], all.dilation[to] = conv.dilations[i];
+    all.low[to] = conv.low[i];
   }
   return all;
 }
