@@ -134,7 +134,7 @@ Search find_plugins() {
   }
   for (const fs::path& prefix : python_prefixes()) searching.python(prefix);
   if (const std::string home = variable("HOME"); !home.empty()) searching.python(fs::path(home) / ".local");
-  for (const char* prefix : {"/usr/local", "/usr", "third_party/oracles"}) searching.python(prefix);
+  for (const char* prefix : {"/usr/local", "/usr"}) searching.python(prefix);
   return std::move(searching.search);
 }
 

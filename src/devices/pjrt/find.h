@@ -17,8 +17,7 @@ struct Search {
 };
 
 // TEMPER_PJRT_PATH (files or folders, colon-separated), TPU_LIBRARY_PATH, and xla_plugins, jax_plugins and
-// libtpu in the site-packages of VIRTUAL_ENV, CONDA_PREFIX, the python3 of PATH, the user, the system, and
-// third_party/oracles.
+// libtpu in the site-packages of VIRTUAL_ENV, CONDA_PREFIX, the python3 of PATH, the user and the system.
 Search find_plugins();
 
 // Why the plug-in `name` need not be asked for its hardware, for people; empty if it is to be asked. Without
