@@ -68,6 +68,7 @@ class Epilogue {
       }
       case PostOp::scale:
         return value * static_cast<Number>(post.factor);
+      case PostOp::round:
       case PostOp::add:
         break;
     }

@@ -120,7 +120,7 @@ std::unique_ptr<Kernel> make_forward(const KernelRequest& request, const Convolu
   const ConvolutionShapes shapes(conv);
   const Slots slots(request);
   dnnl::primitive_attr attributes = user_scratchpad();
-  std::vector<Binding> bindings = bind_posts(attributes, fusion, shapes.y, request);
+  std::vector<Binding> bindings = bind_follows(attributes, plain_follows(fusion), shapes.y, request);
   Descriptor bias;
   if (fusion.bias) {
     const DType dtype = request.graph.type(fusion.bias).dtype;

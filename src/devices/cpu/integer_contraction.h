@@ -1,7 +1,7 @@
 #pragma once
 // What both kinds of kernel for contractions on integers share: constants of their own, and what follows the
 // sums.
-#include "devices/cpu/fusion.h"
+#include "devices/cpu/follows.h"
 
 namespace temper::cpu {
 
@@ -10,13 +10,6 @@ namespace temper::cpu {
 struct Affine {
   double unit = 1, offset = 0;
   friend bool operator==(const Affine&, const Affine&) = default;
-};
-
-// One change of t. A value that is added has the result's shape; its integers count as they are.
-struct Follow {
-  enum Kind { linear, relu, clip, round, sigmoid, tanh, gelu, gelu_tanh, add } kind;
-  float a = 0, b = 0;  // linear: a t + b; clip, round: to numbers, integers from a to b
-  Value operand = {};
 };
 
 struct Follows {

@@ -19,8 +19,8 @@ class Depthwise : public IntegerKernel {
         outside_(static_cast<size_t>(row_), static_cast<Byte>(p_.zero)) {}
 
   void run(void* const* buffers, KernelState*) const override {
-    StepList steps;
-    const FollowResult to = result(buffers, steps);
+    FollowSteps::Room room;
+    const FollowResult to = result(buffers, room);
     const auto* x = static_cast<const Byte*>(buffers[p_.x]);
     const int64_t width = p_.windows.y[2], lines = p_.windows.rows() / width;
     parallel_tasks(lines, p_.windows.rows() * channels_ * pairs_,

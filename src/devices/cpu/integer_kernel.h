@@ -39,12 +39,6 @@ struct Windows {
   bool is_plain() const { return groups == 1 && taps() == 1 && x == y && stride == Axes{1, 1, 1}; }
 };
 
-// A step, and where its operand is.
-struct IntegerStep {
-  FollowStep step;
-  int buffer = -1;
-};
-
 // What a kernel is made from. Buffers: x, y, scratch.
 struct IntegerParts {
   Windows windows;
@@ -53,7 +47,7 @@ struct IntegerParts {
   bool is_signed = false;  // x
   int32_t zero = 0;        // x beyond its edges
   Numbers numbers;
-  std::vector<IntegerStep> steps;
+  FollowSteps follows;
   FollowResult::Kind kind = FollowResult::u8;
   int x = 0, y = 0, scratch = 0, threads = 1;
 
@@ -67,9 +61,6 @@ struct IntegerParts {
     };
   }
 };
-
-constexpr size_t kMostSteps = 32;
-using StepList = std::array<FollowStep, kMostSteps>;
 
 class IntegerKernel : public Kernel {
  public:
@@ -86,17 +77,14 @@ class IntegerKernel : public Kernel {
  protected:
   virtual void pack() const = 0;
 
-  // Of all columns; `steps` lives as long as what is returned.
-  FollowResult result(void* const* buffers, StepList& steps) const {
-    for (size_t i = 0; i < p_.steps.size(); ++i) {
-      steps[i] = p_.steps[i].step;
-      if (p_.steps[i].buffer >= 0) steps[i].operand = buffers[p_.steps[i].buffer];
-    }
+  // Of all columns; `room` lives as long as what is returned.
+  FollowResult result(void* const* buffers, FollowSteps::Room& room) const {
+    const std::span<const FollowStep> steps = p_.follows.bind(buffers, room);
     return {.kind = p_.kind,
             .scales = p_.numbers.scales.data(),
             .bias = p_.numbers.bias.data(),
             .steps = steps.data(),
-            .step_count = static_cast<int64_t>(p_.steps.size()),
+            .step_count = static_cast<int64_t>(steps.size()),
             .y = buffers[p_.y],
             .first = 0,
             .row = p_.windows.out * p_.windows.groups};

@@ -11,58 +11,7 @@ namespace temper::cpu {
 
 namespace {
 
-using dnnl::algorithm;
 using dnnl::memory;
-
-// Follows as oneDNN's post-ops, and the arguments they read.
-class Posts {
- public:
-  Posts(const Follows& follows, const KernelRequest& request, const Descriptor& result)
-      : request_(request), result_(result) {
-    for (const Follow& follow : follows.steps) append(follow);
-  }
-
-  const dnnl::post_ops& all() const { return posts_; }
-  std::vector<Binding>& bindings() { return bindings_; }
-
- private:
-  void append(const Follow& follow) {
-    switch (follow.kind) {
-      case Follow::linear:
-        return posts_.append_eltwise(algorithm::eltwise_linear, follow.a, follow.b);
-      case Follow::relu:
-        return posts_.append_eltwise(algorithm::eltwise_relu, 0, 0);
-      case Follow::clip:
-        return posts_.append_eltwise(algorithm::eltwise_clip_v2, follow.a, follow.b);
-      case Follow::round:
-        posts_.append_eltwise(algorithm::eltwise_round, 0, 0);
-        return posts_.append_eltwise(algorithm::eltwise_clip_v2, follow.a, follow.b);
-      case Follow::sigmoid:
-        return posts_.append_eltwise(algorithm::eltwise_logistic, 0, 0);
-      case Follow::tanh:
-        return posts_.append_eltwise(algorithm::eltwise_tanh, 0, 0);
-      case Follow::gelu:
-        return posts_.append_eltwise(algorithm::eltwise_gelu_erf, 0, 0);
-      case Follow::gelu_tanh:
-        return posts_.append_eltwise(algorithm::eltwise_gelu_tanh, 0, 0);
-      case Follow::add:
-        return add(follow.operand);
-    }
-  }
-
-  void add(Value operand) {
-    const memory::data_type type = *data_type(request_.graph.type(operand).dtype);
-    const Descriptor other(result_.get_dims(), type, result_.get_strides());
-    bindings_.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(posts_.len()) | DNNL_ARG_SRC_1, other,
-                         position(request_.inputs, operand)});
-    posts_.append_binary(algorithm::binary_add, other);
-  }
-
-  const KernelRequest& request_;
-  const Descriptor& result_;
-  dnnl::post_ops posts_;
-  std::vector<Binding> bindings_;
-};
 
 // One kernel over weights it has packed for itself, once, when it is first made ready to run.
 class PackedKernel : public Kernel {
@@ -130,13 +79,12 @@ class PackedKernel : public Kernel {
   int64_t scratch_bytes_ = 0;
 };
 
-// Adds what both kinds of contraction bind alike, and the step.
+// Adds to `bindings` what both kinds of contraction bind alike, and the step to the kernel.
 template <class Primitive, class Description>
 void finish(PackedKernel& kernel, const Description& description, const KernelRequest& request, Value x,
-            int32_t zero, const Descriptor& bias, Posts& posts) {
+            int32_t zero, const Descriptor& bias, std::vector<Binding> bindings) {
   const Slots slots(request);
   ScratchPlan scratch;
-  std::vector<Binding> bindings = std::move(posts.bindings());
   bindings.push_back({DNNL_ARG_SRC, description.src_desc(), position(request.inputs, x)});
   bindings.push_back({DNNL_ARG_DST, description.dst_desc(), slots.output});
   bind_scratchpad(bindings, description.scratchpad_desc(), slots.scratch, scratch);
@@ -161,7 +109,6 @@ std::unique_ptr<Kernel> make_convolution(const KernelRequest& request, const Fus
   shapes.y = descriptor(result, conv.y, order);
   shapes.any_w = Descriptor(shapes.any_w.get_dims(), memory::data_type::s8, memory::format_tag::any);
   const Follows follows(fusion);
-  Posts posts(follows, request, shapes.y);
   PackedKernel::Weights weights{integers_around_zero(request.graph, factors.weights), {}, {}};
   weights.plain = descriptor(DType::i8, conv.w, kRowMajor);
   if (conv.groups > 1) weights.plain = split_groups(weights.plain, conv.groups);
@@ -172,13 +119,14 @@ std::unique_ptr<Kernel> make_convolution(const KernelRequest& request, const Fus
   dnnl::primitive_attr attributes = user_scratchpad();
   attributes.set_scales_mask(DNNL_ARG_WEIGHTS, conv.groups > 1 ? 3 : 1);
   if (zero != 0) attributes.set_zero_points_mask(DNNL_ARG_SRC, 0);
-  attributes.set_post_ops(posts.all());
+  std::vector<Binding> added = bind_follows(attributes, follows.steps, shapes.y, request);
   const Descriptor bias({conv.w.size(0)}, memory::data_type::f32, memory::format_tag::a);
   const auto description = forward_description(shapes, bias, attributes);
   TEMPER_CHECK(description, "oneDNN has no convolution of integers");
   weights.packed = description.weights_desc();
   auto kernel = std::make_unique<PackedKernel>(std::move(weights), std::move(numbers), zero);
-  finish<dnnl::convolution_forward>(*kernel, description, request, factors.x.integers, zero, bias, posts);
+  finish<dnnl::convolution_forward>(*kernel, description, request, factors.x.integers, zero, bias,
+                                    std::move(added));
   return kernel;
 }
 
@@ -197,19 +145,18 @@ std::unique_ptr<Kernel> make_product(const KernelRequest& request, const Fusion&
                    bias = matrix(1, columns, memory::data_type::f32),
                    any({depth, columns}, memory::data_type::s8, memory::format_tag::any);
   const Follows follows(fusion);
-  Posts posts(follows, request, target);
   PackedKernel::Weights weights{integers_around_zero(request.graph, factors.weights), {}, {}};
   weights.plain = Descriptor({depth, columns}, memory::data_type::s8,
                              factors.channel_axis == 1 ? memory::format_tag::ab : memory::format_tag::ba);
   Numbers numbers = numbers_of(request.graph, factors, weights.values, follows.first, true);
   dnnl::primitive_attr attributes = user_scratchpad();
   attributes.set_scales_mask(DNNL_ARG_WEIGHTS, 2);
-  attributes.set_post_ops(posts.all());
+  std::vector<Binding> added = bind_follows(attributes, follows.steps, target, request);
   const dnnl::matmul::primitive_desc description(engine(), source, any, bias, target, attributes, true);
   TEMPER_CHECK(description, "oneDNN has no product of integers");
   weights.packed = description.weights_desc();
   auto kernel = std::make_unique<PackedKernel>(std::move(weights), std::move(numbers), 0);
-  finish<dnnl::matmul>(*kernel, description, request, factors.x.integers, 0, bias, posts);
+  finish<dnnl::matmul>(*kernel, description, request, factors.x.integers, 0, bias, std::move(added));
   return kernel;
 }
 

@@ -2,9 +2,7 @@
 // them stay in a cache while all weights pass by.
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
-#include "base/check.h"
 #include "devices/cpu/convolution.h"
 #include "devices/cpu/integer_kernel.h"
 #include "devices/cpu/kernels/parallel.h"
@@ -100,8 +98,8 @@ class Products : public IntegerKernel {
   }
 
   void run(void* const* buffers, KernelState*) const override {
-    StepList steps;
-    const FollowResult to = result(buffers, steps);
+    FollowSteps::Room room;
+    const FollowResult to = result(buffers, room);
     const auto* x = static_cast<const uint8_t*>(buffers[p_.x]);
     auto* scratch = in_place_ ? nullptr : static_cast<uint8_t*>(buffers[p_.scratch]);
     for (int64_t group = 0; group < p_.windows.groups; ++group) {
@@ -126,7 +124,7 @@ class Products : public IntegerKernel {
     const int64_t lanes = integer_functions().lanes;
     std::vector<Panel> panels;
     for (int64_t first = 0; first < columns;) {
-      const int64_t left = (columns - first + lanes - 1) / lanes;
+      const int64_t left = divided_up(columns - first, lanes);
       const int64_t vectors = left == 4 ? 2 : std::min(kMostVectors, left);
       panels.push_back({first, std::min(vectors * lanes, columns - first), vectors});
       first += vectors * lanes;
@@ -152,7 +150,7 @@ class Products : public IntegerKernel {
 
   // Each thread its own rows, all panels.
   void share_rows(const uint8_t* x, int64_t group, const FollowResult& to, uint8_t* scratch) const {
-    const int64_t rows = p_.windows.rows(), blocks = (rows + block_ - 1) / block_;
+    const int64_t rows = p_.windows.rows(), blocks = divided_up(rows, block_);
     parallel_by_member(blocks, rows * depth_, [&](int64_t begin, int64_t end, int64_t member) {
       for (int64_t block = begin; block < end; ++block) {
         const int64_t first = block * block_, count = std::min(block_, rows - first);
@@ -165,7 +163,7 @@ class Products : public IntegerKernel {
 
   // All rows at once, each thread its own panels.
   void share_panels(const uint8_t* x, int64_t group, const FollowResult& to, uint8_t* scratch) const {
-    const int64_t rows = p_.windows.rows(), strips = in_place_ ? 0 : (rows + kRows - 1) / kRows;
+    const int64_t rows = p_.windows.rows(), strips = in_place_ ? 0 : divided_up(rows, kRows);
     parallel_tasks(strips, rows * depth_, [&](int64_t strip) {
       const int64_t first = strip * kRows;
       put_rows(x, group, first, std::min(kRows, rows - first), scratch + first * depth_);
@@ -267,36 +265,6 @@ Windows windows_of(const Convolution& conv) {
   return all;
 }
 
-FollowStep::Kind kind_of(Follow::Kind kind) {
-  switch (kind) {
-    case Follow::linear:
-      return FollowStep::linear;
-    case Follow::round:
-      return FollowStep::round;
-    case Follow::sigmoid:
-      return FollowStep::sigmoid;
-    case Follow::tanh:
-      return FollowStep::tanh;
-    case Follow::gelu:
-      return FollowStep::gelu;
-    case Follow::gelu_tanh:
-      return FollowStep::gelu_tanh;
-    default:
-      return FollowStep::clip;
-  }
-}
-
-IntegerStep step_of(const Follow& follow, const KernelRequest& request) {
-  if (follow.kind == Follow::relu)
-    return {{FollowStep::clip, 0, std::numeric_limits<float>::infinity(), nullptr}};
-  if (follow.kind != Follow::add) return {{kind_of(follow.kind), follow.a, follow.b, nullptr}};
-  const DType dtype = request.graph.type(follow.operand).dtype;
-  const auto kind = dtype == DType::u8   ? FollowStep::add_u8
-                    : dtype == DType::i8 ? FollowStep::add_i8
-                                         : FollowStep::add_f32;
-  return {{kind, 0, 0, nullptr}, position(request.inputs, follow.operand)};
-}
-
 }  // namespace
 
 std::unique_ptr<Kernel> make_integer_products(const KernelRequest& request, const Fusion& fusion,
@@ -308,6 +276,8 @@ std::unique_ptr<Kernel> make_integer_products(const KernelRequest& request, cons
   IntegerParts parts{.weights = integers_around_zero(request.graph, factors.weights),
                      .is_signed = factors.x.scaling.dtype == DType::i8,
                      .zero = factors.x.scaling.zero,
+                     .numbers = {},
+                     .follows = FollowSteps(follows.steps, request),
                      .kind = dtype == DType::u8   ? FollowResult::u8
                              : dtype == DType::i8 ? FollowResult::i8
                                                   : FollowResult::f32,
@@ -327,8 +297,6 @@ std::unique_ptr<Kernel> make_integer_products(const KernelRequest& request, cons
   Factors seen = factors;
   if (parts.is_signed && !parts.is_depthwise()) seen.x.scaling.zero += 128;  // as rows hold them
   parts.numbers = numbers_of(request.graph, seen, parts.weights, follows.first, true);
-  for (const Follow& follow : follows.steps) parts.steps.push_back(step_of(follow, request));
-  TEMPER_CHECK(parts.steps.size() <= kMostSteps, parts.steps.size(), " steps");
   if (parts.is_depthwise()) return make_integer_depthwise(std::move(parts));
   return std::make_unique<Products>(std::move(parts));
 }

@@ -218,7 +218,7 @@ std::unique_ptr<Kernel> make_matmul(const KernelRequest& request) {
   const Slots slots(request);
   const Descriptor result = describe(node.outputs[0].dtype, *z);
   dnnl::primitive_attr attributes = user_scratchpad();
-  std::vector<Binding> bindings = bind_posts(attributes, fusion, result, request);
+  std::vector<Binding> bindings = bind_follows(attributes, plain_follows(fusion), result, request);
   Descriptor bias;
   if (fusion.bias) {
     memory::dims ones(sizes.size(), 1);

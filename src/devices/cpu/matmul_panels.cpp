@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
-#include "devices/cpu/kernels/follow.h"
 #include "devices/cpu/kernels/parallel.h"
 #include "devices/cpu/kernels/product.h"
 #include "devices/cpu/kernels/transpose.h"
@@ -22,8 +20,6 @@ constexpr int64_t kFewRows = 192;   // with no more of them each thread has pane
 constexpr int64_t kLittle = 32768;  // elements of y that each thread packs for itself, rather than wait
 constexpr int64_t kMany = 128;      // rows and columns for which x is laid out strip by strip
 
-int64_t divided_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // Mostly of kMost elements, which takes no call.
 template <int64_t kMost>
 void copy_up_to(const float* from, int64_t count, float* to) {
@@ -34,34 +30,6 @@ void copy_up_to(const float* from, int64_t count, float* to) {
   }
 }
 
-struct Step {
-  FollowStep step;
-  int buffer = -1;
-};
-
-Step step_of(const PostOp& post, const KernelRequest& request) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const auto number = [](double value) { return static_cast<float>(value); };
-  switch (post.kind) {
-    case PostOp::relu:
-      return {{FollowStep::clip, 0, kInfinity, nullptr}};
-    case PostOp::sigmoid:
-      return {{FollowStep::sigmoid, 0, 0, nullptr}};
-    case PostOp::tanh:
-      return {{FollowStep::tanh, 0, 0, nullptr}};
-    case PostOp::gelu:
-      return {{FollowStep::gelu, 0, 0, nullptr}};
-    case PostOp::gelu_tanh:
-      return {{FollowStep::gelu_tanh, 0, 0, nullptr}};
-    case PostOp::scale:
-      return {{FollowStep::linear, number(post.factor), 0, nullptr}};
-    case PostOp::add:
-      return {{FollowStep::add_f32, 0, 0, nullptr}, position(request.inputs, post.operand)};
-    default:
-      return {{FollowStep::clip, number(post.low), number(post.high), nullptr}};
-  }
-}
-
 class PanelKernel : public Kernel {
  public:
   PanelKernel(const KernelRequest& request, const Fusion& fusion, const PanelMatmul& product)
@@ -69,7 +37,7 @@ class PanelKernel : public Kernel {
     const Slots slots(request);
     z_slot_ = slots.output, scratch_slot_ = slots.scratch;
     if (fusion.bias) bias_slot_ = position(request.inputs, fusion.bias);
-    for (const PostOp& post : fusion.posts) steps_.push_back(step_of(post, request));
+    follows_ = FollowSteps(plain_follows(fusion), request);
     // Sums depend on blocks of depth alone, so rows and columns may be shared as suits the team.
     few_rows_ = p_.rows <= kFewRows;
     depth_ = p_.depth <= 2 * kDepth ? p_.depth : kDepth;
@@ -233,18 +201,15 @@ class PanelKernel : public Kernel {
   }
 
   void follow(void* const* buffers, const Share& share, int64_t column, int64_t columns) const {
-    if (bias_slot_ < 0 && steps_.empty()) return;
-    std::array<FollowStep, 32> steps;
-    for (size_t i = 0; i < steps_.size(); ++i) {
-      steps[i] = steps_[i].step;
-      if (steps_[i].buffer >= 0) steps[i].operand = buffers[steps_[i].buffer];
-    }
+    if (bias_slot_ < 0 && follows_.empty()) return;
+    FollowSteps::Room room;
+    const std::span<const FollowStep> steps = follows_.bind(buffers, room);
     const float* bias = bias_slot_ < 0 ? nullptr : static_cast<const float*>(buffers[bias_slot_]) + column;
     follow_rows({.kind = FollowResult::f32,
                  .scales = nullptr,
                  .bias = bias,
                  .steps = steps.data(),
-                 .step_count = static_cast<int64_t>(steps_.size()),
+                 .step_count = static_cast<int64_t>(steps.size()),
                  .y = buffers[z_slot_],
                  .first = share.row * p_.z + column,
                  .row = p_.z},
@@ -256,7 +221,7 @@ class PanelKernel : public Kernel {
   int64_t rows_ = 0, depth_ = 0;                               // of a share, of a block
   bool few_rows_ = false, packs_ = false, packs_own_ = false;  // packs: x; packs own: each thread panels
   int z_slot_ = 0, scratch_slot_ = 0, bias_slot_ = -1;
-  std::vector<Step> steps_;
+  FollowSteps follows_;
 };
 
 }  // namespace

@@ -12,53 +12,49 @@ int position(std::span<const Value> values, Value value) {
   return static_cast<int>(found - values.begin());
 }
 
-dnnl::algorithm curve_of(const PostOp& post) {
+namespace {
+
+void append(dnnl::post_ops& posts, const Follow& follow) {
   using dnnl::algorithm;
-  switch (post.kind) {
-    case PostOp::sigmoid:
-      return algorithm::eltwise_logistic;
-    case PostOp::tanh:
-      return algorithm::eltwise_tanh;
-    case PostOp::gelu:
-      return algorithm::eltwise_gelu_erf;
-    case PostOp::gelu_tanh:
-      return algorithm::eltwise_gelu_tanh;
-    default:
-      TEMPER_CHECK(false, "not a curve");
+  switch (follow.kind) {
+    case Follow::linear:
+      return posts.append_eltwise(algorithm::eltwise_linear, follow.a, follow.b);
+    case Follow::relu:
+      return posts.append_eltwise(algorithm::eltwise_relu, 0, 0);
+    case Follow::round:
+      posts.append_eltwise(algorithm::eltwise_round, 0, 0);
+      [[fallthrough]];
+    case Follow::clip:
+      return posts.append_eltwise(algorithm::eltwise_clip_v2, follow.a, follow.b);
+    case Follow::sigmoid:
+      return posts.append_eltwise(algorithm::eltwise_logistic, 0, 0);
+    case Follow::tanh:
+      return posts.append_eltwise(algorithm::eltwise_tanh, 0, 0);
+    case Follow::gelu:
+      return posts.append_eltwise(algorithm::eltwise_gelu_erf, 0, 0);
+    case Follow::gelu_tanh:
+      return posts.append_eltwise(algorithm::eltwise_gelu_tanh, 0, 0);
+    case Follow::add:
+      TEMPER_CHECK(false, "a sum has an operand");
   }
 }
 
-std::vector<Binding> bind_posts(dnnl::primitive_attr& attributes, const Fusion& fusion,
-                                const Descriptor& result, const KernelRequest& request) {
-  using dnnl::algorithm;
+}  // namespace
+
+std::vector<Binding> bind_follows(dnnl::primitive_attr& attributes, std::span<const Follow> follows,
+                                  const Descriptor& result, const KernelRequest& request) {
   std::vector<Binding> bindings;
   dnnl::post_ops posts;
-  for (const PostOp& post : fusion.posts) {
-    const int index = posts.len();
-    switch (post.kind) {
-      case PostOp::relu:
-        posts.append_eltwise(algorithm::eltwise_relu, 0, 0);
-        break;
-      case PostOp::clip:
-        posts.append_eltwise(algorithm::eltwise_clip_v2, static_cast<float>(post.low),
-                             static_cast<float>(post.high));
-        break;
-      case PostOp::sigmoid:
-      case PostOp::tanh:
-      case PostOp::gelu:
-      case PostOp::gelu_tanh:
-        posts.append_eltwise(curve_of(post), 0, 0);
-        break;
-      case PostOp::scale:
-        posts.append_eltwise(algorithm::eltwise_linear, static_cast<float>(post.factor), 0);
-        break;
-      case PostOp::round:
-        TEMPER_CHECK(false, "integers among floats");
-      case PostOp::add:
-        posts.append_binary(algorithm::binary_add, result);
-        bindings.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(index) | DNNL_ARG_SRC_1, result,
-                            position(request.inputs, post.operand)});
+  for (const Follow& follow : follows) {
+    if (follow.kind != Follow::add) {
+      append(posts, follow);
+      continue;
     }
+    const auto type = *data_type(request.graph.type(follow.operand).dtype);
+    const Descriptor other(result.get_dims(), type, result.get_strides());
+    bindings.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(posts.len()) | DNNL_ARG_SRC_1, other,
+                        position(request.inputs, follow.operand)});
+    posts.append_binary(dnnl::algorithm::binary_add, other);
   }
   attributes.set_post_ops(posts);
   return bindings;

@@ -1,6 +1,6 @@
 #pragma once
-// A Fusion as oneDNN post-ops, and where things stand in the buffers of a launch.
-#include "devices/cpu/fusion.h"
+// Follows as oneDNN post-ops, and where things stand in the buffers of a launch.
+#include "devices/cpu/follows.h"
 #include "devices/cpu/onednn.h"
 
 namespace temper::cpu {
@@ -15,10 +15,8 @@ struct Slots {
   int output, scratch;
 };
 
-dnnl::algorithm curve_of(const PostOp& post);  // of one that is a curve
-
-// Appends the fusion's posts to `attributes`; returns the arguments they read, which lie as the result does.
-std::vector<Binding> bind_posts(dnnl::primitive_attr& attributes, const Fusion& fusion,
-                                const Descriptor& result, const KernelRequest& request);
+// Gives `attributes` the follows; returns the arguments they read, which lie as the result does.
+std::vector<Binding> bind_follows(dnnl::primitive_attr& attributes, std::span<const Follow> follows,
+                                  const Descriptor& result, const KernelRequest& request);
 
 }  // namespace temper::cpu

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "devices/cpu/kernels/parallel.h"
 #include "devices/cpu/kernels/product.h"
 #include "devices/cpu/kernels/winograd.h"
 #include "devices/cpu/onednn.h"
@@ -10,8 +11,6 @@
 namespace temper::cpu {
 
 inline constexpr int64_t kWinogradTaps = 9;
-
-inline int64_t divided_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Planes at distances that are no multiple of a page: else all 36 would compete for the same lines of a
 // cache.

@@ -6,6 +6,8 @@
 
 namespace temper::cpu {
 
+inline int64_t divided_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 // Calls range(begin, end, member) over [0, tasks) on the team; in place if `work` (about: elements touched)
 // is small. member: which of the launch's own team does it, for memory of its own. OpenMP's number of a
 // thread is another one where launches of several bodies run side by side.
