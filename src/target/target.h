@@ -37,6 +37,9 @@ struct CompileOptions {
   int threads = 0;            // 0: the device's own choice
   int64_t memory_limit = 0;   // bytes of arguments, results and temporaries together; 0: none
   bool deterministic = true;  // same bits for any number of threads
+  // Nobody else reads what the device holds of the arguments, so they may lie as only this program can read
+  // them. No donated ones then.
+  bool sole_reader = false;
 };
 
 struct Argument {

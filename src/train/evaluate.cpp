@@ -78,9 +78,11 @@ Outcome evaluate_model(const EvaluateOptions& options, const Model& model, const
   FeatureSource source(dataset, features, events);
   const Model folded = inference_model(device, model, precision, options.calibrate,
                                        static_cast<uint64_t>(options.seed), compile);
+  CompileOptions alone = compile;
+  alone.sole_reader = true;
   DeviceState state(device);
   for (const auto& [name, tensor] : folded.parameters) state.set("param." + name, tensor);
-  EvalProgram program(state, folded, {.batch = options.batch, .loss = loss}, {}, compile);
+  EvalProgram program(state, folded, {.batch = options.batch, .loss = loss}, {}, alone);
   const Targets targets(dataset, loss, program.scores_type());
   const auto batches = source.batches(LoaderOptions::Order::as_stored, options.batch);
   Outcome pass;
