@@ -108,7 +108,8 @@ TEST(TransformedWeights, AreWantedByNobodyElse) {
   EXPECT_NE(layout_with([&](Builder& b, Graph& graph) { b.output("e", ops::exp(b, value(graph, "w"))); }),
             cpu::kTransformed);
   EXPECT_NE(layout_with([&](Builder& b, Graph& graph) {
-              b.output("strided", ops::conv2d(b, value(graph, "x"), value(graph, "w"), {}, {.strides = {2, 2}}));
+              b.output("strided",
+                       ops::conv2d(b, value(graph, "x"), value(graph, "w"), {}, {.strides = {2, 2}}));
             }),
             cpu::kTransformed);
 }
