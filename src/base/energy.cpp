@@ -4,48 +4,109 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/text.h"
+
 namespace temper {
 namespace {
 
-std::optional<int64_t> read_number(const std::string& file) {
+namespace fs = std::filesystem;
+
+std::optional<int64_t> read_number(const fs::path& file) {
   std::ifstream stream(file);
   int64_t value = 0;
   if (!(stream >> value)) return std::nullopt;
   return value;
 }
 
-bool is_package(const std::filesystem::path& zone) {
+std::string read_word(const fs::path& file) {
+  std::string word;
+  std::ifstream(file) >> word;
+  return word;
+}
+
+std::vector<fs::path> entries(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code absent;
+  for (const auto& entry : fs::directory_iterator(folder, absent)) found.push_back(entry.path());
+  std::ranges::sort(found);
+  return found;
+}
+
+bool is_package(const fs::path& zone) {
   const std::string name = zone.filename().string();
-  if (!name.starts_with("intel-rapl:") || std::count(name.begin(), name.end(), ':') != 1)
-    return false;  // or a part of one
-  std::string kind;
-  std::getline(std::ifstream(zone / "name") >> std::ws, kind);
-  return kind.starts_with("package");  // not psys, which counts the packages again
+  return name.starts_with("intel-rapl:") &&
+         std::count(name.begin(), name.end(), ':') == 1 &&  // no part of one
+         read_word(zone / "name").starts_with("package");   // nor psys, which counts the packages again
 }
 
 }  // namespace
 
-EnergyMeter::EnergyMeter(const std::string& root) {
-  std::error_code absent;
-  for (const auto& zone : std::filesystem::directory_iterator(root, absent)) {
-    if (!is_package(zone.path())) continue;
-    const std::string file = (zone.path() / "energy_uj").string();
-    const std::optional<int64_t> now = read_number(file);
-    if (!now) continue;
-    packages_.push_back(
-        {file, *now, read_number((zone.path() / "max_energy_range_uj").string()).value_or(0)});
+EnergyMeter::EnergyMeter(const std::string& sys) {
+  const fs::path classes = fs::path(sys) / "class";
+  find_packages((classes / "powercap").string());
+  if (counters_.empty()) find_sockets((classes / "hwmon").string());
+  if (counters_.empty()) find_battery((classes / "power_supply").string());
+  if (!counters_.empty()) {
+    why_.clear();
+  } else if (why_.empty()) {
+    why_ = concat("no energy counter: ", (classes / "powercap").string(),
+                  " has no package, hwmon no socket, and no battery discharges");
+  }
+}
+
+// A counter that is there but may not be read says so, unless another answers.
+bool EnergyMeter::add(const std::string& file, int64_t range) {
+  if (const std::optional<int64_t> now = read_number(file)) {
+    counters_.push_back({file, *now, range});
+    return true;
+  }
+  std::error_code error;
+  if (fs::exists(file, error)) why_ = concat(file, " may not be read (often only by root)");
+  return false;
+}
+
+void EnergyMeter::find_packages(const std::string& folder) {
+  for (const fs::path& zone : entries(folder))
+    if (is_package(zone))
+      add((zone / "energy_uj").string(), read_number(zone / "max_energy_range_uj").value_or(0));
+  if (!counters_.empty()) source_ = concat("RAPL, ", folder);
+}
+
+// energyN_input with energyN_label "Esocket0": microjoules that never begin again.
+void EnergyMeter::find_sockets(const std::string& folder) {
+  for (const fs::path& chip : entries(folder))
+    for (const fs::path& file : entries(chip)) {
+      const std::string name = file.filename().string();
+      if (!name.starts_with("energy") || !name.ends_with("_label")) continue;
+      if (!read_word(file).starts_with("Esocket")) continue;
+      add((chip / (name.substr(0, name.size() - 5) + "input")).string(), 0);
+    }
+  if (!counters_.empty()) source_ = concat("hwmon, ", folder);
+}
+
+// Microwatt-hours that are left, of the whole machine.
+void EnergyMeter::find_battery(const std::string& folder) {
+  for (const fs::path& supply : entries(folder)) {
+    if (read_word(supply / "type") != "Battery" || read_word(supply / "status") != "Discharging") continue;
+    if (!add((supply / "energy_now").string(), 0)) continue;
+    source_ = concat("battery of the whole machine, ", supply.string());
+    joules_per_count_ = 3600e-6;
+    falls_ = true;
+    return;
   }
 }
 
 std::optional<double> EnergyMeter::joules() {
-  if (packages_.empty()) return std::nullopt;
-  for (Package& package : packages_) {
-    const std::optional<int64_t> now = read_number(package.counter_file);
+  if (counters_.empty()) return std::nullopt;
+  for (Counter& counter : counters_) {
+    const std::optional<int64_t> now = read_number(counter.file);
     if (!now) return std::nullopt;
-    total_ += *now >= package.last ? *now - package.last : *now + package.range - package.last;
-    package.last = *now;
+    int64_t taken = falls_ ? counter.last - *now : *now - counter.last;
+    if (taken < 0) taken = falls_ ? 0 : taken + counter.range;  // charged meanwhile, or begun again
+    total_ += static_cast<double>(taken) * joules_per_count_;
+    counter.last = *now;
   }
-  return static_cast<double>(total_) * 1e-6;
+  return total_;
 }
 
 }  // namespace temper

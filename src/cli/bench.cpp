@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/energy.h"
 #include "base/memory.h"
 #include "base/process_age.h"
 #include "base/stop_signal.h"
@@ -35,6 +36,8 @@ double seconds_since(Clock::time_point start) {
 struct Timing {
   std::vector<double> seconds;
   double ready = 0, first_run = 0;  // seconds from the start of the process to the first run, and to its end
+  std::optional<double> joules;     // of a run, on average
+  std::string energy_source, energy_why;
   double quantile(double share) const {
     std::vector<double> sorted = seconds;
     std::sort(sorted.begin(), sorted.end());
@@ -53,6 +56,8 @@ Timing measure(int64_t iterations, double duration, TerminalEvents& events, Cont
   timing.first_run = process_age_seconds();
   step();
   if (profiled) profiled->set_profiling(true);
+  EnergyMeter meter;
+  timing.energy_source = meter.source(), timing.energy_why = meter.why();
   const Clock::time_point start = Clock::now();
   while (stop_signal() == 0) {
     const auto count = static_cast<int64_t>(timing.seconds.size());
@@ -63,6 +68,8 @@ Timing measure(int64_t iterations, double duration, TerminalEvents& events, Cont
     step();
     timing.seconds.push_back(seconds_since(begin));
   }
+  timing.joules = meter.joules();
+  if (timing.joules && !timing.seconds.empty()) *timing.joules /= static_cast<double>(timing.seconds.size());
   return timing;
 }
 
@@ -119,6 +126,9 @@ Json result_of(const Bench& b, const Timing& timing, double operations, double c
                                                        : 0;  // of integers it is not measured
   result["peak_gflops"] = peak > 0 ? Json(peak * 1e-9) : Json();
   result["peak_rss_bytes"] = peak_rss;
+  result["joules_per_sample"] = timing.joules ? Json(*timing.joules / static_cast<double>(b.batch)) : Json();
+  result["energy_source"] = timing.energy_source.empty() ? Json() : Json(timing.energy_source);
+  if (!timing.energy_why.empty()) result["energy_why"] = timing.energy_why;
   return result;
 }
 
@@ -132,6 +142,9 @@ void print_result(const Json& result) {
     text += concat(" of ", short_number(result.at("peak_gflops").number()), " measured peak (",
                    percent_text(result.at("gflops").number() / result.at("peak_gflops").number()), ")");
   text += concat(", peak memory ", byte_text(result.at("peak_rss_bytes").integer()), "\n");
+  if (result.at("joules_per_sample").is_number())
+    text += concat(short_number(result.at("joules_per_sample").number()), " J a sample (",
+                   result.at("energy_source").text(), ")\n");
   if (const Json* parameters = result.find("parameters"))
     text += concat(parameters->integer(), " parameters, ",
                    short_number(result.at("plan").at("bytes").number() / parameters->number()),

@@ -103,6 +103,7 @@ void TerminalEvents::epoch(const EpochReport& report) {
   if (report.validated)
     line += concat("  val loss ", short_number(report.val_loss), "  val accuracy ",
                    percent_text(report.val_accuracy));
+  if (report.joules) line += concat("  ", short_number(*report.joules), " J");
   progress_.line(concat(line, "  ", duration_text(report.seconds), report.best ? "  best" : ""));
 }
 

@@ -24,15 +24,15 @@ struct AllScores {
 };
 
 AllScores scores_of(const EvaluateOptions& options, const EvaluationSet& set, Device& device,
-                 TrainEvents& events) {
+                    TrainEvents& events) {
   AllScores all;
-  all.outcome = evaluate_model(
-      options, set.model, set.dataset, device, events,
-      [&](const Targets&, int64_t sample, std::span<const float> scores, double) {
-        all.width = scores.size();
-        all.values.resize(static_cast<size_t>(set.dataset.size()) * all.width);
-        std::ranges::copy(scores, all.values.begin() + sample * static_cast<int64_t>(all.width));
-      });
+  all.outcome = evaluate_model(options, set.model, set.dataset, device, events,
+                               [&](const Targets&, int64_t sample, std::span<const float> scores, double) {
+                                 all.width = scores.size();
+                                 all.values.resize(static_cast<size_t>(set.dataset.size()) * all.width);
+                                 std::ranges::copy(
+                                     scores, all.values.begin() + sample * static_cast<int64_t>(all.width));
+                               });
   return all;
 }
 

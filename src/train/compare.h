@@ -13,9 +13,9 @@ namespace temper {
 struct DeviceAnswers {
   std::string device;
   double loss = 0, accuracy = 0;
-  double label_agreement = 1;                         // share of samples with the first device's prediction
-  double max_difference = 0, mean_difference = 0;     // of all scores, absolute
-  std::optional<FirstDifference> first_difference;    // none: all nodes are within the bound
+  double label_agreement = 1;                       // share of samples with the first device's prediction
+  double max_difference = 0, mean_difference = 0;   // of all scores, absolute
+  std::optional<FirstDifference> first_difference;  // none: all nodes are within the bound
 };
 
 struct Comparison {

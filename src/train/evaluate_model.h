@@ -24,7 +24,8 @@ struct Outcome {
   Evaluation evaluation;
   std::vector<int64_t> predictions;  // by sample; -1: skipped
 };
-using EachScore = std::function<void(const Targets&, int64_t sample, std::span<const float> scores, double loss)>;
+using EachScore =
+    std::function<void(const Targets&, int64_t sample, std::span<const float> scores, double loss)>;
 
 // One pass over the data set.
 Outcome evaluate_model(const EvaluateOptions& options, const Model& model, const Dataset& dataset,

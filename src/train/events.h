@@ -1,6 +1,7 @@
 #pragma once
 // What long work tells the person who waits. The command line draws it; a library user may listen or not.
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,7 +20,8 @@ struct EpochReport {
   double train_loss = 0, train_accuracy = 0;
   bool validated = false;
   double val_loss = 0, val_accuracy = 0;
-  bool best = false;  // by the monitored value
+  bool best = false;                  // by the monitored value
+  std::optional<double> joules = {};  // that the machine took meanwhile, where it counts them
 };
 
 // Called from the thread that works, one call at a time. May throw: the work stops as if interrupted.

@@ -86,7 +86,8 @@ std::optional<FirstDifference> first_difference(const Graph& graph,
     events.progress("bisect", step, std::max(steps, step + 1), {});
     stop_if_asked();
     const size_t middle = from + (first - from) / 2;
-    (apart.at(values[middle]) > bound ? first : from) = apart.at(values[middle]) > bound ? middle : middle + 1;
+    (apart.at(values[middle]) > bound ? first : from) =
+        apart.at(values[middle]) > bound ? middle : middle + 1;
   }
   // Branches lie one after the other, so what feeds the node found may differ already.
   Value node = values[first];

@@ -104,6 +104,10 @@ std::string to_json(const TrainResult& r) {
   json["samples_per_second"] = r.samples_per_second;
   json["peak_rss_bytes"] = r.peak_rss_bytes;
   json["energy_joules"] = r.energy_joules;
+  json["joules_per_epoch"] = r.joules_per_epoch;
+  json["joules_per_sample"] = r.joules_per_sample;
+  json["energy_source"] = r.energy_source.empty() ? Json() : Json(r.energy_source);
+  if (!r.energy_why.empty()) json["energy_why"] = r.energy_why;
   if (r.resumed_from_step) json["resumed_from_step"] = *r.resumed_from_step;
   json["files"] = Json::object();
   for (const auto& [name, file] : r.files) json["files"][name] = file;

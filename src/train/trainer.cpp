@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "base/energy.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -10,6 +9,7 @@
 #include "train/export.h"
 #include "train/interrupt.h"
 #include "train/job.h"
+#include "train/metered_events.h"
 #include "train/report.h"
 #include "train/result.h"
 
@@ -90,7 +90,8 @@ class Training {
     result_.best_epoch = progress.best_epoch;
     result_.history = progress.history;
     if (result_.seconds.train > 0) {
-      result_.samples_per_second = static_cast<double>(job.trained_samples()) / result_.seconds.train;
+      trained_samples_ = job.trained_samples();
+      result_.samples_per_second = static_cast<double>(trained_samples_) / result_.seconds.train;
     }
     for (const EpochReport& report : progress.history) {
       if (report.epoch != progress.best_epoch) continue;
@@ -168,15 +169,20 @@ class Training {
       result_.files.erase("result");
     result_.seconds.total = result_.seconds.start + clock_.seconds();
     result_.peak_rss_bytes = peak_rss_bytes();
-    result_.energy_joules = energy_.joules();
+    EnergyMeter& meter = events_.meter();
+    result_.energy_joules = meter.joules();
+    result_.energy_source = meter.source(), result_.energy_why = meter.why();
+    result_.joules_per_epoch = events_.joules_per_epoch();
+    if (result_.energy_joules && trained_samples_ > 0)
+      result_.joules_per_sample = *result_.energy_joules / static_cast<double>(trained_samples_);
   }
 
   const Recipe& wanted_;
-  TrainEvents& events_;
+  MeteredEvents events_;
   RunFolder folder_;
   TrainResult result_;
   Clock clock_;
-  EnergyMeter energy_;
+  int64_t trained_samples_ = 0;
 };
 
 }  // namespace

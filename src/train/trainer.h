@@ -31,7 +31,8 @@ struct TrainResult {
   RunSeconds seconds;
   double samples_per_second = 0;  // trained samples by seconds in training
   int64_t peak_rss_bytes = 0;
-  std::optional<double> energy_joules;
+  std::optional<double> energy_joules, joules_per_epoch, joules_per_sample;  // of this process
+  std::string energy_source, energy_why;  // the counter; or why there is none
   std::optional<int64_t> resumed_from_step;
   std::map<std::string, std::string> files;  // "model" -> "runs/1/model.onnx"
   std::vector<EpochReport> history;

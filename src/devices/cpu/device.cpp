@@ -22,7 +22,7 @@ class CpuDevice : public Device {
     facts.description =
         concat(facts.target.facts.at("model"), ", ", facts.target.threads,
                facts.target.threads == 1 ? " thread, " : " threads, ", facts.target.facts.at("isa"));
-    if (EnergyMeter().joules()) facts.power_counter = "RAPL, /sys/class/powercap";
+    facts.power_counter = EnergyMeter().source();
     return facts;
   }
 

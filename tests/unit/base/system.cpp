@@ -1,5 +1,5 @@
 // What base knows of the process and the machine: signals, shared libraries, memory, energy, log.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <chrono>
 #include <csignal>
@@ -70,9 +70,10 @@ TEST(ProcessAge, Grows) {
 TEST(Energy, SumsPackagesAndFollowsAWrap) {
   const TemporaryFolder folder;
   const auto set = [&](const std::string& zone, const std::string& name, const std::string& energy) {
-    folder.write(zone + "/name", name + "\n");
-    folder.write(zone + "/energy_uj", energy + "\n");
-    folder.write(zone + "/max_energy_range_uj", "10000000\n");
+    const std::string at = "class/powercap/" + zone;
+    folder.write(at + "/name", name + "\n");
+    folder.write(at + "/energy_uj", energy + "\n");
+    folder.write(at + "/max_energy_range_uj", "10000000\n");
   };
   set("intel-rapl:0", "package-0", "1000000");
   set("intel-rapl:1", "package-1", "9000000");
@@ -84,7 +85,49 @@ TEST(Energy, SumsPackagesAndFollowsAWrap) {
   set("intel-rapl:1", "package-1", "500000");
   set("intel-rapl:2", "psys", "7000000");
   EXPECT_DOUBLE_EQ(meter.joules().value(), 0.5 + 1.5);
-  EXPECT_EQ(EnergyMeter("/nowhere").joules(), std::nullopt);
+  EXPECT_EQ(meter.source(), "RAPL, " + (folder.path() / "class/powercap").string());
+  EXPECT_EQ(meter.why(), "");
+}
+
+TEST(Energy, ReadsSocketsWhereThereAreNoPackages) {
+  const TemporaryFolder folder;
+  folder.write("class/hwmon/hwmon0/energy1_label", "Ecore000\n");
+  folder.write("class/hwmon/hwmon0/energy1_input", "5\n");
+  folder.write("class/hwmon/hwmon0/energy17_label", "Esocket0\n");
+  folder.write("class/hwmon/hwmon0/energy17_input", "4000000\n");
+  EnergyMeter meter(folder.path().string());
+  folder.write("class/hwmon/hwmon0/energy17_input", "6500000\n");
+  EXPECT_DOUBLE_EQ(meter.joules().value(), 2.5);
+  EXPECT_THAT(meter.source(), testing::HasSubstr("hwmon"));
+}
+
+TEST(Energy, ReadsABatteryThatDischarges) {
+  const TemporaryFolder folder;
+  folder.write("class/power_supply/AC/type", "Mains\n");
+  folder.write("class/power_supply/BAT0/type", "Battery\n");
+  folder.write("class/power_supply/BAT0/status", "Charging\n");
+  folder.write("class/power_supply/BAT0/energy_now", "50000000\n");
+  EXPECT_FALSE(EnergyMeter(folder.path().string()).joules());
+  folder.write("class/power_supply/BAT0/status", "Discharging\n");
+  EnergyMeter meter(folder.path().string());
+  folder.write("class/power_supply/BAT0/energy_now", "49999000\n");
+  EXPECT_DOUBLE_EQ(meter.joules().value(), 3.6);
+  folder.write("class/power_supply/BAT0/energy_now", "49999500\n");  // charged a little
+  EXPECT_DOUBLE_EQ(meter.joules().value(), 3.6);
+  EXPECT_THAT(meter.source(), testing::HasSubstr("whole machine"));
+}
+
+TEST(Energy, SaysWhyNoCounterAnswers) {
+  EnergyMeter nowhere("/nowhere");
+  EXPECT_EQ(nowhere.joules(), std::nullopt);
+  EXPECT_EQ(nowhere.source(), "");
+  EXPECT_THAT(nowhere.why(), testing::HasSubstr("no energy counter: /nowhere/class/powercap"));
+  const TemporaryFolder folder;
+  folder.write("class/powercap/intel-rapl:0/name", "package-0\n");
+  folder.write("class/powercap/intel-rapl:0/energy_uj", "locked\n");  // as good as unreadable
+  EnergyMeter locked(folder.path().string());
+  EXPECT_EQ(locked.joules(), std::nullopt);
+  EXPECT_THAT(locked.why(), testing::HasSubstr("energy_uj may not be read"));
 }
 
 TEST(Log, WritesWhatItsLevelAllows) {

@@ -50,10 +50,9 @@ class SkewedDevice : public Device {
 
 Device& skewed_device() {
   test_device();
-  register_device({"skewed", [](std::string_view) -> std::unique_ptr<Device> {
-                     return std::make_unique<SkewedDevice>();
-                   },
-                   &skewed_target()});
+  register_device(
+      {"skewed", [](std::string_view) -> std::unique_ptr<Device> { return std::make_unique<SkewedDevice>(); },
+       &skewed_target()});
   return open_device("skewed");
 }
 
