@@ -37,15 +37,19 @@ struct CompileOptions {
   int threads = 0;            // 0: the device's own choice
   int64_t memory_limit = 0;   // bytes of arguments, results and temporaries together; 0: none
   bool deterministic = true;  // same bits for any number of threads
+  // How many replicas run the program at once. Of an input or output named in `shared`, the graph sees the
+  // part that one replica has: axis 0 is shared out among them in order. All others are the same on each.
+  int replicas = 1;
+  std::vector<std::string> shared = {};
 };
 
 struct Argument {
   std::string name;
-  Type type;
+  Type type;           // of the whole, if it is shared among replicas
   int64_t layout = 0;  // 0: row-major; else one of the target's own
 };
 
-// Outputs: those that do not lie in donated arguments.
+// Of one replica. Outputs: those that do not lie in donated arguments.
 struct MemoryUse {
   int64_t code = 0, arguments = 0, outputs = 0, temporaries = 0;  // bytes
   int64_t floor = 0;              // of the temporaries: what lives at the busiest moment

@@ -100,9 +100,24 @@ struct EventArgs {
   CEvent* event;
 };
 
+struct NamedValue {  // in arrays: no spare tail
+  enum Type : int { text = 0, integer = 1, integers = 2, real = 3, boolean = 4 };
+  Head head;
+  const char* name;
+  size_t name_size;
+  Type type;
+  union {
+    const char* text_value;
+    int64_t integer_value;
+    const int64_t* integers_value;
+    float real_value;
+    bool boolean_value;
+  };
+  size_t value_size;
+};
 struct ClientCreateArgs {
   Head head;
-  const void* create_options;
+  const NamedValue* create_options;
   size_t num_options;
   void *kv_get_callback, *kv_get_user_arg, *kv_put_callback, *kv_put_user_arg;
   CClient* client;

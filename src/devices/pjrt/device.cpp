@@ -18,6 +18,7 @@ class PjrtDevice : public Device {
 
   std::string_view name() const override { return name_; }
   const Target& target() const override { return pjrt_target(); }
+  int replicas() const override { return client_->replicas(); }
 
   DeviceFacts facts() override {
     const Plugin& plugin = client_->plugin();
@@ -27,23 +28,22 @@ class PjrtDevice : public Device {
                           {"platform", client_->platform_name()},
                           {"version", client_->platform_version()}};
     facts.target.memory_bytes = client_->memory_bytes();
-    facts.description = concat("XLA, ", client_->device_kind(), ", 1 of ", client_->devices(), " devices");
+    facts.description = concat("XLA, ", client_->device_kind(), ", ", client_->replicas(), " of ",
+                               client_->addressable(), " devices");
     return facts;
   }
 
-  Tensor allocate(const Type& type, int64_t) override { return make_tensor(type, this); }
+  Tensor allocate(const Type& type, int64_t layout) override { return make_tensor(type, layout, this); }
 
   void copy(const Tensor& from, Tensor& to) override {
     TEMPER_CHECK(from.type() == to.type(), "copy from ", to_string(from.type()), " to ",
                  to_string(to.type()));
-    if (from.on_host()) {
-      holder_of(to).buffer = client_->upload(from);
-    } else if (to.on_host()) {
-      client_->download(buffer_of(*client_, from), to);
-    } else {  // buffers never change: both may hold one
-      buffer_of(*client_, from);
-      holder_of(to).buffer = holder_of(from).buffer;
-    }
+    if (from.on_host())
+      write_tensor(*client_, from, to);
+    else if (to.on_host())
+      read_tensor(*client_, from, to);
+    else
+      copy_tensor(*client_, from, to);
   }
 
   std::unique_ptr<Executable> load(std::shared_ptr<const Program> program) override {
@@ -74,22 +74,26 @@ std::string path_of(std::string_view which) {
   absent(which, search);
 }
 
-// `which`: a name or a file, perhaps with `:N`.
+// `which`: a name or a file, perhaps with `:N` or `:all`.
 std::unique_ptr<Device> open(std::string_view which) {
   const size_t colon = which.rfind(':');
-  int64_t ordinal = 0;
+  std::optional<size_t> ordinal = 0;
   std::string_view plugin = which;
-  if (colon != std::string_view::npos && parse_number(which.substr(colon + 1), ordinal)) {
-    plugin = which.substr(0, colon);
-    if (ordinal < 0)
+  if (int64_t number = 0; colon != std::string_view::npos) {
+    const std::string_view last = which.substr(colon + 1);
+    if (last == "all")
+      ordinal.reset();
+    else if (parse_number(last, number) && number < 0)
       throw Error(ErrorKind::device, concat("device `pjrt:", which, "`: expected a number from 0"));
+    else if (parse_number(last, number))
+      ordinal = static_cast<size_t>(number);
+    if (!ordinal || parse_number(last, number)) plugin = which.substr(0, colon);
   }
   const std::string path = path_of(plugin);
   if (const std::string why = why_no_hardware(plugin_name(std::filesystem::path(path).filename().string()));
       !why.empty())
     throw Error(ErrorKind::device, concat("'", path, "' is not opened: ", why)).in_file(path);
-  return std::make_unique<PjrtDevice>(concat("pjrt:", which),
-                                      Client::create(Plugin::open(path), static_cast<size_t>(ordinal)));
+  return std::make_unique<PjrtDevice>(concat("pjrt:", which), Client::create(Plugin::open(path), ordinal));
 }
 
 // Of several plug-ins of one name the first; a TPU has a line of its own.
@@ -105,7 +109,7 @@ std::vector<std::string> present() {
 }
 
 std::unique_ptr<Device> open_tpu(std::string_view which) {
-  return open(which.empty() ? "tpu" : concat("tpu:", which));
+  return open(which.empty() ? "tpu:all" : concat("tpu:", which));
 }
 
 }  // namespace
