@@ -33,6 +33,7 @@ int bench(const std::vector<std::string>& words);
 // Options that every command takes.
 struct Common {
   bool json = false, quiet = false;
+  bool isolate = false;  // main() has seen to it
   std::string progress = "auto";
   std::vector<std::string> minimum, maximum;  // KEY=X on dotted keys of the JSON result
 
@@ -85,6 +86,7 @@ struct Planned {
   int64_t batch = 1;
   std::function<Graph(int64_t batch)> at_batch;
   int64_t replicas = 1;  // of the graph at `batch`, a training step
+  std::string code;      // a file for what the device's compiler is given; empty: none
 };
 std::string describe_plan(Device& device, const ModelOptions& options, const Planned& planned, Json& result);
 

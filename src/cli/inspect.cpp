@@ -166,10 +166,13 @@ int inspect(const std::vector<std::string>& words) {
                       "temper inspect mobilenet.onnx --plan --device cpu", words);
   ModelOptions options;
   Common common;
+  std::string code;
   bool show_plan = false, show_graph = false, training = false;
   BenchStep step{.batch = 1};
   options.declare(arguments);
   arguments.flag("plan", show_plan, "the fate of every node on the device, and why");
+  arguments.option("code", code, "FILE",
+                   "with --plan: writes down what the device's own compiler is given, such as StableHLO");
   arguments.flag("graph", show_graph, "the text form of the graph");
   arguments.flag("train", training, "of the training step instead of the model");
   arguments.option("batch", step.batch, "N", "samples a run, for --plan and --train");
@@ -208,7 +211,7 @@ int inspect(const std::vector<std::string>& words) {
                       : specialise(graph, data_sizes(graph, graph.inputs, batch, step.sequence));
     };
     const int64_t replicas = training ? replicas_for(device, step.batch) : 1;
-    const std::string text = describe_plan(device, options, {step.batch, at_batch, replicas}, result);
+    const std::string text = describe_plan(device, options, {step.batch, at_batch, replicas, code}, result);
     if (!common.json) std::fputs(text.c_str(), stdout);
   } else if (!common.json) {
     print_description(result);

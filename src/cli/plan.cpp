@@ -1,11 +1,13 @@
+#include "runtime/plan.h"
+
 #include <algorithm>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "ir/op.h"
 #include "report/table.h"
 #include "runtime/fused.h"
-#include "runtime/plan.h"
 #include "temper/error.h"
 #include "train/machine.h"
 #include "train/memory.h"
@@ -58,23 +60,37 @@ Json describe_fusions(const Program& program, std::string& text) {
   return list;
 }
 
+// Of one replica, without what a device's layouts add: all inputs, and those that become outputs.
+std::pair<int64_t, int64_t> plain_bytes(const Program& program) {
+  const Graph& graph = program.graph;
+  int64_t all = 0, donated = 0;
+  for (const Port& input : graph.inputs) all += byte_size(graph.type(input.value));
+  for (const Donation& pair : graph.donations)
+    donated += byte_size(graph.type(graph.inputs[static_cast<size_t>(pair.input)].value));
+  return {all, donated};
+}
+
 // `limit`: what may be used, 0 if that is not known.
-Json describe_use(const MemoryUse& use, int64_t donated, int64_t limit, std::string& text) {
+Json describe_use(const Program& program, int64_t limit, std::string& text) {
+  const MemoryUse& use = program.memory;
+  const auto [arguments, donated] = plain_bytes(program);
   const int64_t total = use.code + use.total();
   Json memory;
   memory["code"] = use.code;
   memory["arguments"] = use.arguments;
-  memory["donated"] = donated;
+  memory["donated"] = use.donated;
+  memory["arguments_unpadded"] = arguments;
+  memory["donated_unpadded"] = donated;
   memory["outputs"] = use.outputs;
   memory["temporaries"] = use.temporaries;
   memory["live_at_once"] = use.floor;
   memory["total"] = total;
   memory["limit"] = limit > 0 ? Json(limit) : Json();
   memory["fits"] = limit > 0 ? Json(total <= limit) : Json();
-  text += concat("memory: ", byte_text(use.arguments), " of arguments, of which ", byte_text(donated),
-                 " become results; ", byte_text(use.outputs), " of other results, ", byte_text(use.temporaries),
-                 " of temporaries, of which ", byte_text(use.floor), " live at once, ", byte_text(use.code),
-                 " of code\nmemory: ", byte_text(total), " in all, ",
+  text += concat("memory: ", byte_text(use.arguments), " of arguments, of which ", byte_text(use.donated),
+                 " become results; ", byte_text(use.outputs), " of other results, ",
+                 byte_text(use.temporaries), " of temporaries, of which ", byte_text(use.floor),
+                 " live at once, ", byte_text(use.code), " of code\nmemory: ", byte_text(total), " in all, ",
                  limit == 0       ? "the device's is not known"
                  : total <= limit ? concat("fits ", byte_text(limit))
                                   : concat("does not fit ", byte_text(limit)),
@@ -82,14 +98,8 @@ Json describe_use(const MemoryUse& use, int64_t donated, int64_t limit, std::str
   return memory;
 }
 
-int64_t donated_bytes(const Program& program) {
-  int64_t bytes = 0;
-  for (const Donation& pair : program.donations)
-    bytes += byte_size(program.inputs[static_cast<size_t>(pair.input)].type);
-  return bytes;
-}
-
-void add_repeated(const Executable& executable, int64_t limit, int64_t left, Json& memory, std::string& text) {
+void add_repeated(const Executable& executable, int64_t limit, int64_t left, Json& memory,
+                  std::string& text) {
   const Json limited = describe_memory(executable, limit, left);
   for (const char* key : {"allowed", "needed", "arena_bytes", "arena_bytes_without", "repeated_launches",
                           "more_flops", "more_bytes", "text"})
@@ -124,19 +134,21 @@ std::string describe_plan(Device& device, const ModelOptions& options, const Pla
   const int64_t left = program_memory(limit, device, graph, compile_options);
   compile_within(limit, left, batch, [&](int64_t wanted, int64_t memory) {
     compile_options.memory_limit = memory;
-    executable = compile(device, wanted == batch ? planning.numbered() : planned.at_batch(wanted), compile_options);
+    executable =
+        compile(device, wanted == batch ? planning.numbered() : planned.at_batch(wanted), compile_options);
   });
   const Program& program = executable->program();
+  if (!planned.code.empty()) write_file(planned.code, program.code);
   result["nodes"] = describe_nodes(graph, planning, &program, text);
   result["fusions"] = describe_fusions(program, text);
   const DeviceFacts facts = device.measure();
-  result["memory"] =
-      describe_use(program.memory, donated_bytes(program), limit > 0 ? limit : facts.target.memory_bytes, text);
+  result["memory"] = describe_use(program, limit > 0 ? limit : facts.target.memory_bytes, text);
   if (limit > 0) add_repeated(*executable, limit, left, result["memory"], text);
   const std::optional<double> seconds = predicted_seconds(*executable, facts);
   result["predicted_ms"] = seconds ? Json(*seconds * 1e3) : Json();
-  return text + (seconds ? concat("predicted: ", short_number(*seconds * 1e3), " ms a run at the measured peaks\n")
-                         : "predicted: not known, for the device's peaks are not measured\n");
+  return text +
+         (seconds ? concat("predicted: ", short_number(*seconds * 1e3), " ms a run at the measured peaks\n")
+                  : "predicted: not known, for the device's peaks are not measured\n");
 }
 
 }  // namespace temper::cli

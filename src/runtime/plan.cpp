@@ -124,7 +124,8 @@ Planning::Planning(Device& device, const Graph& graph) : graph_(graph), numbered
       return;
     }
     const std::vector<std::string_view> ops = split(fate.into, ' ');
-    if (fate.kind == NodeFate::decomposed && node.op != &constant_op && !std::ranges::count(ops, node.op->name))
+    if (fate.kind == NodeFate::decomposed && node.op != &constant_op &&
+        !std::ranges::count(ops, node.op->name))
       fate.into += concat(fate.into.empty() ? "" : " ", node.op->name);
   };
   for_each_numbered(legal_graph(target, facts, numbered_), graph.size(), look);
@@ -138,7 +139,8 @@ std::vector<NodeFate> Planning::fates(const Program* program) const {
   std::vector<NodeFate> fates = claimed_;
   if (!program) return fates;
   std::vector<bool> there(fates.size());
-  const auto see = [&](const Graph&, const Node& node, int i) {  // a constant in its place is what it folds to
+  const auto see = [&](const Graph&, const Node& node,
+                       int i) {  // a constant in its place is what it folds to
     const auto at = static_cast<size_t>(i);
     there[at] = there[at] || node.op != &constant_op || graph_.nodes()[at].op == &constant_op;
   };

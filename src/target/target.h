@@ -52,6 +52,7 @@ struct Argument {
 // Of one replica. Outputs: those that do not lie in donated arguments.
 struct MemoryUse {
   int64_t code = 0, arguments = 0, outputs = 0, temporaries = 0;  // bytes
+  int64_t donated = 0;                                            // of the arguments: what becomes outputs
   int64_t floor = 0;              // of the temporaries: what lives at the busiest moment
   int64_t plain_temporaries = 0;  // what they would be if nothing were computed again to save memory
   int64_t total() const { return arguments + outputs + temporaries; }

@@ -63,8 +63,9 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
     program.memory.outputs += stored_bytes(output.type, output.layout);
   for (const Donation& donation : graph.donations) {
     const Argument& taken = seen.outputs[static_cast<size_t>(donation.output)];
-    program.memory.outputs -= stored_bytes(taken.type, taken.layout);
+    program.memory.donated += stored_bytes(taken.type, taken.layout);
   }
+  program.memory.outputs -= program.memory.donated;
   return program;
 }
 

@@ -22,7 +22,12 @@ std::shared_ptr<Client> Client::create(const Plugin& plugin, std::optional<size_
   return client;
 }
 
+std::string Client::which() const {
+  return concat(plugin_.path(), ":", ordinal_ ? concat(*ordinal_) : "all");
+}
+
 void Client::connect(std::optional<size_t> ordinal) {
+  ordinal_ = ordinal;
   const PluginOptions options;
   Sent<ClientCreateArgs> create;
   create->create_options = options.values().data();

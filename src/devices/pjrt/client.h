@@ -27,9 +27,10 @@ class Buffer {
   CBuffer* buffer_;
 };
 
-struct CompiledMemory {
-  int64_t code = 0, temporaries = 0;  // bytes
+struct CompiledMemory {  // bytes, as the plug-in lays tensors out
+  int64_t code = 0, arguments = 0, outputs = 0, donated = 0, temporaries = 0;
 };
+CompiledMemory compiled_memory(const Plugin& plugin, CExecutable* executable);  // zeros if it does not tell
 
 class LoadedExecutable {
  public:
@@ -39,7 +40,7 @@ class LoadedExecutable {
   ~LoadedExecutable();
 
   size_t outputs() const { return outputs_; }
-  CompiledMemory memory() const;   // zeros if the plug-in does not tell
+  CompiledMemory memory() const;
   std::string serialized() const;  // Error device if the plug-in cannot
 
   // One launch of all replicas, done on return; arguments and results by replica. `kept`: positions of
@@ -65,6 +66,7 @@ class Client : public std::enable_shared_from_this<Client> {
   ~Client();
 
   const Plugin& plugin() const { return plugin_; }
+  std::string which() const;  // what opens the same again: "/a/b.so:2"
   std::string platform_name() const { return text(Function::client_platform_name); }
   std::string platform_version() const { return text(Function::client_platform_version); }
   std::string device_kind() const;
@@ -88,6 +90,7 @@ class Client : public std::enable_shared_from_this<Client> {
   std::vector<CDevice*> devices_;
   std::vector<int64_t> ids_;  // of devices_
   size_t addressable_ = 0;
+  std::optional<size_t> ordinal_;
 };
 
 }  // namespace temper::pjrt

@@ -6,6 +6,7 @@
 #include "devices/pjrt/find.h"
 #include "devices/pjrt/pjrt.h"
 #include "devices/pjrt/tensors.h"
+#include "devices/pjrt/topology.h"
 
 namespace temper::pjrt {
 
@@ -74,26 +75,54 @@ std::string path_of(std::string_view which) {
   absent(which, search);
 }
 
-// `which`: a name or a file, perhaps with `:N` or `:all`.
-std::unique_ptr<Device> open(std::string_view which) {
-  const size_t colon = which.rfind(':');
-  std::optional<size_t> ordinal = 0;
-  std::string_view plugin = which;
-  if (int64_t number = 0; colon != std::string_view::npos) {
-    const std::string_view last = which.substr(colon + 1);
-    if (last == "all")
-      ordinal.reset();
-    else if (parse_number(last, number) && number < 0)
+// "cpu", "cpu:2", "/a/b.so:all", "tpu:v5e:2x2", "tpu:v5e:2x2:all"
+struct Asked {
+  std::string plugin, topology;
+  std::optional<size_t> ordinal = 0;  // none: all
+};
+
+Asked parse(std::string_view which) {
+  std::vector<std::string_view> words = split(which, ':');
+  Asked asked{std::string(words.front()), {}};
+  words.erase(words.begin());
+  int64_t number = 0;
+  if (!words.empty() && words.back() == "all") {
+    asked.ordinal.reset();
+    words.pop_back();
+  } else if (!words.empty() && parse_number(words.back(), number)) {
+    if (number < 0)
       throw Error(ErrorKind::device, concat("device `pjrt:", which, "`: expected a number from 0"));
-    else if (parse_number(last, number))
-      ordinal = static_cast<size_t>(number);
-    if (!ordinal || parse_number(last, number)) plugin = which.substr(0, colon);
+    asked.ordinal = static_cast<size_t>(number);
+    words.pop_back();
   }
-  const std::string path = path_of(plugin);
+  asked.topology = join(words, ":");
+  return asked;
+}
+
+std::unique_ptr<Device> open(std::string_view which) {
+  const Asked asked = parse(which);
+  const std::string path = path_of(asked.plugin);
+  std::string name = concat("pjrt:", which);
+  if (!asked.topology.empty()) {
+    prepare_for_topologies();
+    return open_topology(std::move(name), Plugin::open(path), asked.topology, !asked.ordinal);
+  }
   if (const std::string why = why_no_hardware(plugin_name(std::filesystem::path(path).filename().string()));
       !why.empty())
     throw Error(ErrorKind::device, concat("'", path, "' is not opened: ", why)).in_file(path);
-  return std::make_unique<PjrtDevice>(concat("pjrt:", which), Client::create(Plugin::open(path), ordinal));
+  return std::make_unique<PjrtDevice>(std::move(name), Client::create(Plugin::open(path), asked.ordinal));
+}
+
+// words: what opens the plug-in, and how many replicas.
+std::string compile_alone(std::span<const std::string> words, std::string_view code) {
+  int64_t replicas = 1;
+  if (words.size() != 2 || !parse_number(words[1], replicas))
+    throw Error(ErrorKind::invalid, "compile-alone pjrt: expected a plug-in and a number of replicas");
+  const Asked asked = parse(words[0]);
+  const Plugin& plugin = Plugin::open(asked.plugin);
+  if (!asked.topology.empty())
+    return compile_for_topology(plugin, asked.topology, code, static_cast<int>(replicas));
+  return Client::create(plugin, asked.ordinal)->compile(code, static_cast<int>(replicas))->serialized();
 }
 
 // Of several plug-ins of one name the first; a TPU has a line of its own.
@@ -114,7 +143,7 @@ std::unique_ptr<Device> open_tpu(std::string_view which) {
 
 }  // namespace
 
-DeviceKind pjrt_device() { return {"pjrt", open, &pjrt_target(), present}; }
+DeviceKind pjrt_device() { return {"pjrt", open, &pjrt_target(), present, compile_alone}; }
 DeviceKind tpu_device() { return {"tpu", open_tpu, &pjrt_target()}; }
 
 }  // namespace temper::pjrt

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "devices/pjrt/cache.h"
 #include "devices/pjrt/tensors.h"
+#include "runtime/isolate.h"
 
 namespace temper::pjrt {
 
@@ -80,6 +81,12 @@ std::unique_ptr<LoadedExecutable> load(Client& client, const std::string& text, 
     } catch (const Error& problem) {
       cache.damaged(problem.what());
     }
+  }
+  if (compiles_isolated()) {
+    const std::string bytes =
+        compile_in_process("pjrt", {client.which(), concat(replicas)}, text, client.plugin().path());
+    cache.keep(bytes);
+    return client.deserialize(bytes);
   }
   std::unique_ptr<LoadedExecutable> loaded = client.compile(text, replicas);
   try {

@@ -28,12 +28,15 @@ LoadedExecutable::~LoadedExecutable() {
   client_->plugin().try_call(Function::loaded_executable_destroy, destroy);
 }
 
-CompiledMemory LoadedExecutable::memory() const {
+CompiledMemory compiled_memory(const Plugin& plugin, CExecutable* executable) {
   Sent<CompiledMemoryArgs> ask;
-  ask->executable = executable_;
-  if (!client_->plugin().try_call(Function::executable_get_compiled_memory_stats, ask)) return {};
-  return {ask->generated_code_size_in_bytes, ask->temp_size_in_bytes};
+  ask->executable = executable;
+  if (!plugin.try_call(Function::executable_get_compiled_memory_stats, ask)) return {};
+  return {ask->generated_code_size_in_bytes, ask->argument_size_in_bytes, ask->output_size_in_bytes,
+          ask->alias_size_in_bytes, ask->temp_size_in_bytes};
 }
+
+CompiledMemory LoadedExecutable::memory() const { return compiled_memory(client_->plugin(), executable_); }
 
 std::string LoadedExecutable::serialized() const {
   Sent<SerializeArgs> serialize;

@@ -19,7 +19,8 @@ PluginOptions::PluginOptions(std::string_view text) {
     if (part.empty()) continue;
     const size_t equals = part.find('=');
     if (equals == std::string_view::npos || equals == 0)
-      throw Error(ErrorKind::invalid, concat("TEMPER_PJRT_OPTIONS: expected NAME=VALUE, found \"", part, "\""));
+      throw Error(ErrorKind::invalid,
+                  concat("TEMPER_PJRT_OPTIONS: expected NAME=VALUE, found \"", part, "\""));
     const std::string& name = texts_.emplace_back(part.substr(0, equals));
     const std::string& value = texts_.emplace_back(part.substr(equals + 1));
     NamedValue option{};

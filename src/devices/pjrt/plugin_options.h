@@ -9,8 +9,8 @@
 
 namespace temper::pjrt {
 
-// NAME=VALUE, separated by commas: integers, true or false, numbers with a point, else words. Which names there
-// are is up to the plug-in: `cpu_device_count`, `memory_fraction`.
+// NAME=VALUE, separated by commas: integers, true or false, numbers with a point, else words. Which names
+// there are is up to the plug-in: `cpu_device_count`, `memory_fraction`.
 class PluginOptions {
  public:
   PluginOptions();  // Error invalid: a part without `=`

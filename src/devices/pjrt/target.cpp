@@ -37,8 +37,9 @@ Program compile(const TargetFacts&, const Graph& graph, const CompileOptions& op
     program.memory.outputs += byte_size(graph.type(output.value));
   }
   for (const Donation& donation : graph.donations)
-    program.memory.outputs -=
+    program.memory.donated +=
         byte_size(graph.type(graph.outputs[static_cast<size_t>(donation.output)].value));
+  program.memory.outputs -= program.memory.donated;
   program.code = stablehlo_text(graph);
   return program;
 }

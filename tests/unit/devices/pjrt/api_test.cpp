@@ -57,6 +57,13 @@ void add_structs(Checks& checks) {
   SAME_PLACE(CProgram, PJRT_Program, format_size);
   SAME_SIZE(ClientCompileArgs, PJRT_Client_Compile_Args);
   SAME_PLACE(ClientCompileArgs, PJRT_Client_Compile_Args, compile_options);
+  SAME_SIZE(TopologyCreateArgs, PJRT_TopologyDescription_Create_Args);
+  SAME_PLACE(TopologyCreateArgs, PJRT_TopologyDescription_Create_Args, topology);
+  SAME_SIZE(TopologyArgs, PJRT_TopologyDescription_Destroy_Args);
+  SAME_SIZE(TopologyTextArgs, PJRT_TopologyDescription_PlatformVersion_Args);
+  SAME_SIZE(TopologyDescriptionsArgs, PJRT_TopologyDescription_GetDeviceDescriptions_Args);
+  SAME_SIZE(CompileArgs, PJRT_Compile_Args);
+  SAME_PLACE(CompileArgs, PJRT_Compile_Args, compile_options);
   SAME_SIZE(TiledLayout, PJRT_Buffer_MemoryLayout_Tiled);
   SAME_SIZE(MemoryLayout, PJRT_Buffer_MemoryLayout);
   SAME_PLACE(MemoryLayout, PJRT_Buffer_MemoryLayout, type);
@@ -108,6 +115,12 @@ void add_functions(Checks& checks) {
   checks.function("PJRT_Device_MemoryStats", Function::device_memory_stats);
   checks.function("PJRT_Executable_Destroy", Function::executable_destroy);
   checks.function("PJRT_Executable_NumOutputs", Function::executable_num_outputs);
+  checks.function("PJRT_TopologyDescription_Create", Function::topology_create);
+  checks.function("PJRT_TopologyDescription_Destroy", Function::topology_destroy);
+  checks.function("PJRT_TopologyDescription_PlatformVersion", Function::topology_platform_version);
+  checks.function("PJRT_TopologyDescription_GetDeviceDescriptions",
+                  Function::topology_get_device_descriptions);
+  checks.function("PJRT_Compile", Function::compile);
   checks.function("PJRT_Executable_Serialize", Function::executable_serialize);
   checks.function("PJRT_LoadedExecutable_Destroy", Function::loaded_executable_destroy);
   checks.function("PJRT_LoadedExecutable_GetExecutable", Function::loaded_executable_get_executable);

@@ -81,8 +81,10 @@ void expect_equal(const Outputs& found, const Outputs& expected) {
     double largest = 0;
     for (const double x : numbers) largest = std::max(largest, std::isfinite(x) ? std::fabs(x) : 0);
     for (size_t i = 0; i < numbers.size(); ++i) {
-      if (std::isfinite(numbers[i])) EXPECT_NEAR(other[i], numbers[i], 1e-5 * largest) << name << " " << i;
-      else EXPECT_EQ(other[i], numbers[i]) << name << " " << i;
+      if (std::isfinite(numbers[i]))
+        EXPECT_NEAR(other[i], numbers[i], 1e-5 * largest) << name << " " << i;
+      else
+        EXPECT_EQ(other[i], numbers[i]) << name << " " << i;
     }
   }
 }
@@ -131,7 +133,8 @@ TEST(PjrtReplicas, NormsAreLocalUnlessSynchronised) {
   TEMPER_NEED_PLUGIN();
   const Model model = small_cnn(true);
   StepOptions options{.batch = 16, .part = StepOptions::gather};
-  const Outputs one = step_on(counted_device(), model, options), local = step_on(all_devices(), model, options);
+  const Outputs one = step_on(counted_device(), model, options),
+                local = step_on(all_devices(), model, options);
   const auto mean = [](const Outputs& outputs) { return outputs.at("param.norm.running_mean"); };
   for (size_t i = 0; i < mean(one).size(); ++i) EXPECT_NEAR(mean(local)[i], mean(one)[i], 1e-6);
   EXPECT_NE(local.at("gradient.conv.weight"), one.at("gradient.conv.weight"));
@@ -158,7 +161,8 @@ TEST(PjrtReplicas, StateGoesBetweenPrograms) {
   const auto add = [](int64_t replicas) {
     Graph graph;
     Builder b(graph);
-    const Value state = b.input("state", {DType::f32, {2}}), x = b.input("x", {DType::f32, {8 / replicas, 2}});
+    const Value state = b.input("state", {DType::f32, {2}}),
+                x = b.input("x", {DType::f32, {8 / replicas, 2}});
     Value sum = ops::reduce_sum(b, x, {0});
     if (replicas > 1) sum = ops::all_reduce(b, sum, "sum", replicas);
     b.output("state", ops::add(b, state, sum));
