@@ -78,18 +78,21 @@ std::string compile_in_process(std::string_view kind, std::vector<std::string> w
   words.insert(words.end(), {input, output});
   const int status = run(words);
   if (WIFSIGNALED(status))
-    throw Error(ErrorKind::device,
-                concat("'", file, "' was ended by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)),
-                       ") while it compiled a program: try another version of it, or another --device"))
+    throw Error(
+        ErrorKind::device,
+        concat("'", file, "' was ended by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)),
+               ") while it compiled a program: try another version of it, or another --device"))
         .in_file(file);
   if (!std::filesystem::exists(output))
-    throw Error(ErrorKind::device, concat("'", file, "' ended the process that compiled a program, with code ",
-                                          WEXITSTATUS(status), " and no result"))
+    throw Error(ErrorKind::device,
+                concat("'", file, "' ended the process that compiled a program, with code ",
+                       WEXITSTATUS(status), " and no result"))
         .in_file(file);
   const MappedFile result(output);
   if (WEXITSTATUS(status) == 0) return std::string(result.text());
   const size_t line = result.text().find('\n');
-  throw Error(kind_of(result.text().substr(0, line)), std::string(result.text().substr(line + 1))).in_file(file);
+  throw Error(kind_of(result.text().substr(0, line)), std::string(result.text().substr(line + 1)))
+      .in_file(file);
 }
 
 int compile_alone(std::span<const std::string> words) {

@@ -13,8 +13,8 @@ inline constexpr std::string_view kCompileAlone = "compile-alone";  // the word 
 void isolate_compiling(std::string program);
 bool compiles_isolated();
 
-// What DeviceKind::compile_alone of `kind` gives for these words, called in a process of its own. Error device
-// if that ends by a signal, naming `file`; else the error that it had.
+// What DeviceKind::compile_alone of `kind` gives for these words, called in a process of its own. Error
+// device if that ends by a signal, naming `file`; else the error that it had.
 std::string compile_in_process(std::string_view kind, std::vector<std::string> words, std::string_view code,
                                const std::string& file);
 

@@ -102,7 +102,8 @@ CompiledMemory from_text(std::string_view text) {
 }
 
 [[noreturn]] void refuse(std::string_view device) {
-  throw Error(ErrorKind::unsupported, concat("device `", device, "` is a topology, there is no hardware behind it: "
+  throw Error(ErrorKind::unsupported, concat("device `", device,
+                                             "` is a topology, there is no hardware behind it: "
                                              "`temper inspect MODEL --plan` takes it, nothing else does"));
 }
 
@@ -134,7 +135,8 @@ class TopologyDevice : public Device {
 
   DeviceFacts facts() override {
     DeviceFacts facts{.target = {.name = "pjrt"}};
-    facts.target.facts = {{"api", plugin_.version()}, {"file", plugin_.path()}, {"version", topology_.version()}};
+    facts.target.facts = {
+        {"api", plugin_.version()}, {"file", plugin_.path()}, {"version", topology_.version()}};
     facts.target.memory_bytes = memory_;
     facts.description = concat("XLA, ", topology_.kind(), ", ", replicas_, " of ", topology_.chips(),
                                " chips that are not here");
@@ -148,10 +150,10 @@ class TopologyDevice : public Device {
     Program known = *program;
     const int replicas = program->options.replicas;
     const CompiledMemory memory =
-        compiles_isolated()
-            ? from_text(compile_in_process("pjrt", {concat(plugin_.path(), ":", topology_name_), concat(replicas)},
-                                           program->code, plugin_.path()))
-            : topology_.compile(program->code, replicas);
+        compiles_isolated() ? from_text(compile_in_process(
+                                  "pjrt", {concat(plugin_.path(), ":", topology_name_), concat(replicas)},
+                                  program->code, plugin_.path()))
+                            : topology_.compile(program->code, replicas);
     known.memory.code = memory.code;
     known.memory.arguments = memory.arguments;
     known.memory.outputs = memory.outputs - memory.donated;

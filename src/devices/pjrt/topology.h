@@ -5,9 +5,9 @@
 
 namespace temper::pjrt {
 
-// `topology`: "v5e:2x2", the generation and how its chips are laid out. `replicas`: one on each chip, else one
-// alone. What is loaded cannot run, and there are no tensors: Error unsupported. Error device for a topology
-// that the plug-in does not know.
+// `topology`: "v5e:2x2", the generation and how its chips are laid out. `replicas`: one on each chip, else
+// one alone. What is loaded cannot run, and there are no tensors: Error unsupported. Error device for a
+// topology that the plug-in does not know.
 std::unique_ptr<Device> open_topology(std::string name, const Plugin& plugin, const std::string& topology,
                                       bool replicas);
 

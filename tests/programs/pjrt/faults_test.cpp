@@ -24,7 +24,8 @@ TEST_F(PjrtFault, ARefusalToCompileIsAnError) {
   EXPECT_EQ(outcome.code, 4);
   EXPECT_EQ(error(outcome).at("kind").text(), "device");
   EXPECT_THAT(error(outcome).at("message").text(),
-              AllOf(HasSubstr(TEMPER_FAILING_PLUGIN), HasSubstr("could not compile a program: this program is too hard")));
+              AllOf(HasSubstr(TEMPER_FAILING_PLUGIN),
+                    HasSubstr("could not compile a program: this program is too hard")));
   const Outcome apart = failing("refuse", "bench mlp:20-10-5 --duration 0.05 --json --isolate");
   EXPECT_EQ(apart.code, 4);
   EXPECT_EQ(error(apart).at("message").text(), error(outcome).at("message").text());
@@ -37,7 +38,8 @@ TEST_F(PjrtFault, AnAbortInAProcessApartIsAnError) {
   EXPECT_EQ(error(outcome).at("file").text(), TEMPER_FAILING_PLUGIN);
   EXPECT_THAT(error(outcome).at("message").text(),
               AllOf(HasSubstr("was ended by signal 6"), HasSubstr("while it compiled a program")));
-  EXPECT_NE(failing("abort", "bench mlp:20-10-5 --train --duration 0.05").code, 4) << "without it all is lost";
+  EXPECT_NE(failing("abort", "bench mlp:20-10-5 --train --duration 0.05").code, 4)
+      << "without it all is lost";
 }
 
 TEST_F(PjrtFault, AProcessApartCompilesTheSame) {
@@ -46,8 +48,8 @@ TEST_F(PjrtFault, AProcessApartCompilesTheSame) {
   EXPECT_EQ(here.at("loss_last").number(), apart.at("loss_last").number());
 }
 
-// 57 steps and 7 batches of validation an epoch: it is lost in the second. The first one's checkpoint is kept, and
-// another device goes on from it.
+// 57 steps and 7 batches of validation an epoch: it is lost in the second. The first one's checkpoint is
+// kept, and another device goes on from it.
 TEST_F(PjrtFault, ALostDeviceKeepsTheCheckpoint) {
   const std::string tune = concat("tune mlp:784-32-10 --preprocess gray,unit --val-split 0.1 --data ",
                                   shipped_data("mnist").string(), " --epochs 4 --json --out ", in("run"));

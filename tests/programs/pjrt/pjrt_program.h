@@ -1,12 +1,11 @@
 #pragma once
 // The program on a PJRT plug-in, in a folder of the test's own.
-#include "support/pjrt.h"
-
 #include <gmock/gmock.h>
 
 #include "base/json.h"
 #include "base/text.h"
 #include "support/data.h"
+#include "support/pjrt.h"
 #include "support/program.h"
 #include "support/temporary_folder.h"
 

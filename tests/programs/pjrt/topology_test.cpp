@@ -1,6 +1,5 @@
 // Whole training steps compiled for a TPU that is not here.
 #include "pjrt_program.h"
-
 #include "support/sanitizers.h"
 
 namespace temper {
@@ -16,8 +15,8 @@ class TpuCompiler : public testing::Test {
     if (TEST_SANITIZED) GTEST_SKIP() << "skipped, because libtpu does not run under a sanitizer";
   }
   Outcome temper(const std::string& words) const {
-    return run_shell(concat("TEMPER_CACHE=off TPU_LIBRARY_PATH=", tpu_compiler().string(), " ", TEMPER_PROGRAM,
-                            " ", words),
+    return run_shell(concat("TEMPER_CACHE=off TPU_LIBRARY_PATH=", tpu_compiler().string(), " ",
+                            TEMPER_PROGRAM, " ", words),
                      (folder_.path() / "stderr.txt").string());
   }
   Json memory(const std::string& words) const {

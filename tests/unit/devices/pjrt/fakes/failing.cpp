@@ -1,5 +1,5 @@
-// The plug-in that TEMPER_COUNTED_PLUGIN names, until it does what TEMPER_FAILURE says: `abort` or `refuse` when
-// it is to compile, or `lost:N`: run N times, then say that the device is gone.
+// The plug-in that TEMPER_COUNTED_PLUGIN names, until it does what TEMPER_FAILURE says: `abort` or `refuse`
+// when it is to compile, or `lost:N`: run N times, then say that the device is gone.
 #include <dlfcn.h>
 
 #include <cstdlib>
