@@ -35,8 +35,8 @@ ops::BatchNormResult sync_batch_norm(Builder& b, Value x, Value scale, Value bia
   const Shape shape = b.shape(x);
   Ints axes{0};
   for (int axis = 2; axis < shape.rank(); ++axis) axes.push_back(axis);
-  const double share =
-      1 / (static_cast<double>(shape.elements() / shape.size(1)) * static_cast<double>(replicas));
+  const int64_t count = replicas * (shape.elements() / shape.size(1));
+  const double share = 1 / static_cast<double>(count);
   const auto mean_of = [&](Value values) {
     return ops::mul(b, ops::all_reduce(b, ops::reduce_sum(b, values, axes), "sum", replicas), share);
   };

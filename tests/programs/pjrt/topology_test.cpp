@@ -54,6 +54,17 @@ TEST_F(TpuCompiler, TakesAConvolutionalNet) {
   expect_state_donated(memory("cnn --batch 32 --device pjrt:tpu:v5e:2x2"), 2122186);
 }
 
+TEST_F(TpuCompiler, IsNoTpu) {
+  const Outcome alone = temper("bench mlp:4-2 --device tpu --duration 0.05");
+  if (alone.code == 0) GTEST_SKIP() << "skipped, because this machine has a TPU";
+  EXPECT_EQ(alone.code, 4);
+  EXPECT_THAT(alone.errors, HasSubstr("this machine has no TPU"));
+  const Outcome next = temper("bench mlp:4-2 --device tpu,cpu --duration 0.05 --json");
+  EXPECT_EQ(next.code, 0) << next.errors;
+  EXPECT_EQ(Json::parse(next.output).at("device").text(), "cpu");
+  EXPECT_THAT(next.errors, HasSubstr("`tpu` does not answer, `cpu` is next: "));
+}
+
 TEST_F(TpuCompiler, DoesNothingElse) {
   const Outcome unknown = temper("inspect mlp:4-2 --plan --device pjrt:tpu:v99:2x2");
   EXPECT_EQ(unknown.code, 4);
