@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -15,17 +16,18 @@ CNN = "--preprocess size:32x32,unit --optimizer adam --lr 1e-3 --batch 32 --epoc
 # Name: seconds, model, data, options, samples of a class for the first losses (digits: all).
 TRAININGS = {
     "mnist": (60, JOBS["mnist"].model, JOBS["mnist"].data, JOBS["mnist"].options),
-    "cifar_cnn": (60, "cnn", JOBS["cifar"].data, CNN),
-    "clothing": (120, JOBS["clothing"].model, JOBS["clothing"].data, JOBS["clothing"].options),
-    "resnet20": (240, JOBS["cifar"].model, JOBS["cifar"].data, JOBS["cifar"].options.replace("--epochs 5", "--epochs 2")),
+    "cifar_cnn": (120, "cnn", JOBS["cifar"].data, CNN),
+    "clothing": (10, JOBS["clothing"].model, JOBS["clothing"].data, JOBS["clothing"].options),
+    "resnet20": (200, JOBS["cifar"].model, JOBS["cifar"].data, JOBS["cifar"].options.replace("--epochs 5", "--epochs 2")),
 }
 STEPS = 20
+SEEDS = {"cifar_cnn": 3, "resnet20": 3}  # what rounds otherwise ends elsewhere: one run is half a point off another
 POINTS = 0.5  # of accuracy, and a sample of a small test set
 
 
-def tune(name: str, device: str, options: list[str]) -> dict:
+def tune(name: str, device: str, options: list[str], seed: int = 1) -> dict:
     model, data = TRAININGS[name][1:3]
-    command = [ROOT / "build/bin/temper", "tune", unpacked(model), *options, "--device", device, "--seed", "1",
+    command = [ROOT / "build/bin/temper", "tune", unpacked(model), *options, "--device", device, "--seed", str(seed),
                "--out", WORK / f"{name}-{device.split(':')[0]}", "--overwrite", "--json", "--quiet"]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
@@ -35,16 +37,16 @@ def devices() -> list[str]:
 
 
 def accuracies(name: str) -> None:
-    """Of the digits on all devices of the plug-in, too."""
+    """Means over seeds. Of the digits on all devices of the plug-in, too."""
     options = ["--data", unpacked(TRAININGS[name][2]), *TRAININGS[name][3].split()]
-    names = devices() + ([f"pjrt:{PLUGIN}:all"] if name == "mnist" else [])
-    found = [tune(name, device, options) for device in names]
-    samples = found[0]["test"].get("samples", 100)
-    for device, result in zip(names, found):
-        print(f"{name}: test accuracy {result['test']['accuracy']:.4f} in {result['seconds']['total']:.0f} s on {device}")
-    for result in found[1:]:
-        apart = abs(result["test"]["accuracy"] - found[0]["test"]["accuracy"])
-        assert apart <= max(POINTS / 100, 1.001 / samples), apart
+    means = []
+    for device in devices() + ([f"pjrt:{PLUGIN}:all"] if name == "mnist" else []):
+        found = [tune(name, device, options, seed) for seed in range(1, SEEDS.get(name, 1) + 1)]
+        means.append(statistics.mean(result["test"]["accuracy"] for result in found))
+        seconds = sum(result["seconds"]["total"] for result in found)
+        print(f"{name}: test accuracy {means[-1]:.4f} in {seconds:.0f} s on {device}")
+    samples = found[0]["test"]["samples"]
+    assert all(abs(mean - means[0]) <= max(POINTS / 100, 1.001 / samples) for mean in means), means
 
 
 def few(name: str) -> str:
