@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "ir/op.h"
+#include "target/cost.h"
 
 namespace temper {
 
@@ -172,8 +173,13 @@ std::vector<NodeFate> Planning::fates(const Program* program) const {
 }
 
 std::optional<double> predicted_seconds(const Executable& executable, const DeviceFacts& facts) {
-  const std::vector<LaunchProfile> launches = executable.launches();
-  if (launches.empty() || facts.peak_flops <= 0 || facts.peak_bytes_per_second <= 0) return std::nullopt;
+  if (facts.peak_flops <= 0 || facts.peak_bytes_per_second <= 0) return std::nullopt;
+  std::vector<LaunchProfile> launches = executable.launches();
+  if (launches.empty()) {
+    const MemoryUse& use = executable.program().memory;
+    launches.push_back({.flops = flops(executable.program().graph),
+                        .bytes = use.arguments + use.donated + use.outputs + 2 * use.temporaries});
+  }
   double seconds = 0;
   for (const LaunchProfile& launch : launches)
     seconds += std::max(static_cast<double>(launch.flops) / facts.peak_flops,

@@ -35,7 +35,8 @@ class Planning {
 };
 
 // How long a run takes if each launch is held up by arithmetic or by memory alone, at the peaks measured for
-// f32; none where a peak or what is launched is not known.
+// f32; none where these are not known. What a device fuses by itself counts as one launch, which writes and
+// reads its temporaries once.
 std::optional<double> predicted_seconds(const Executable& executable, const DeviceFacts& facts);
 
 }  // namespace temper

@@ -7,6 +7,7 @@
 #include "devices/pjrt/pjrt.h"
 #include "devices/pjrt/tensors.h"
 #include "devices/pjrt/topology.h"
+#include "runtime/peaks.h"
 
 namespace temper::pjrt {
 
@@ -34,6 +35,15 @@ class PjrtDevice : public Device {
     return facts;
   }
 
+  DeviceFacts measure() override {
+    DeviceFacts all = facts();
+    if (!peaks_) peaks_ = measure_peaks(*this);
+    all.peak_flops = peaks_->flops;
+    all.peak_bf16_flops = peaks_->bf16_flops;
+    all.peak_bytes_per_second = peaks_->bytes_per_second;
+    return all;
+  }
+
   Tensor allocate(const Type& type, int64_t layout) override { return make_tensor(type, layout, this); }
 
   void copy(const Tensor& from, Tensor& to) override {
@@ -54,6 +64,7 @@ class PjrtDevice : public Device {
  private:
   std::string name_;
   std::shared_ptr<Client> client_;
+  std::optional<Peaks> peaks_;  // of one of its devices
 };
 
 [[noreturn]] void absent(std::string_view name, const Search& search) {

@@ -99,7 +99,8 @@ TEST(Plan, NamesWhatIsRefused) {
 
 class Launches : public Executable {
  public:
-  explicit Launches(std::vector<LaunchProfile> launches) : launches_(std::move(launches)) {}
+  explicit Launches(std::vector<LaunchProfile> launches, Program program = {})
+      : program_(std::move(program)), launches_(std::move(launches)) {}
   const Program& program() const override { return program_; }
   std::unique_ptr<Context> make_context(std::shared_ptr<Arena>) const override { return nullptr; }
   std::vector<LaunchProfile> launches() const override { return launches_; }
@@ -117,7 +118,13 @@ TEST(Plan, PredictsFromPeaks) {
   facts.peak_flops = 100;
   facts.peak_bytes_per_second = 50;
   EXPECT_DOUBLE_EQ(*predicted_seconds(launches, facts), 10 + 20);
-  EXPECT_FALSE(predicted_seconds(Launches({}), facts));
+  // A device that fuses by itself: 64 additions at 100 a second, 3 x 256 bytes at 50.
+  Program whole;
+  Builder b(whole.graph);
+  const Value x = b.input("x", {DType::f32, {64}});
+  b.output("y", ops::add(b, x, x));
+  whole.memory = {.arguments = 256, .outputs = 256, .temporaries = 128};
+  EXPECT_DOUBLE_EQ(*predicted_seconds(Launches({}, whole), facts), 768 / 50.0);
 }
 
 }  // namespace
