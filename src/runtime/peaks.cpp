@@ -22,7 +22,8 @@ double best_seconds(Device& device, const Graph& graph) {
     arguments.push_back(upload(device, Tensor(input.type), input));
   executable->run(*context, arguments, results);
   double best = 1e9;
-  for (const auto begin = Clock::now(); std::chrono::duration<double>(Clock::now() - begin).count() < kSeconds;) {
+  for (const auto begin = Clock::now();
+       std::chrono::duration<double>(Clock::now() - begin).count() < kSeconds;) {
     const auto start = Clock::now();
     executable->run(*context, arguments, results);
     best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());

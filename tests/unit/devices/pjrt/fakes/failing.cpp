@@ -17,9 +17,11 @@ struct CError {
 namespace {
 
 using Call = CError* (*)(void*);
+using Tell = void (*)(void*);
 
 CError gone{"the device is gone\nsince a moment"}, refused{"this program is too hard"};
-Call inner_message, inner_code, inner_destroy, inner_compile, inner_execute;
+Tell inner_message, inner_destroy;
+Call inner_code, inner_compile, inner_execute;
 long runs_left = 0;
 
 std::string_view failure() {
@@ -29,12 +31,11 @@ std::string_view failure() {
 
 bool is_own(const CError* error) { return error == &gone || error == &refused; }
 
-CError* message(void* args) {
+void message(void* args) {
   auto& asked = *static_cast<ErrorMessageArgs*>(args);
   if (!is_own(asked.error)) return inner_message(args);
   asked.message = asked.error->text;
   asked.message_size = std::strlen(asked.message);
-  return nullptr;
 }
 
 CError* code(void* args) {
@@ -44,8 +45,8 @@ CError* code(void* args) {
   return nullptr;
 }
 
-CError* destroy(void* args) {
-  return is_own(static_cast<ErrorArgs*>(args)->error) ? nullptr : inner_destroy(args);
+void destroy(void* args) {
+  if (!is_own(static_cast<ErrorArgs*>(args)->error)) inner_destroy(args);
 }
 
 CError* compile(void* args) {
@@ -58,9 +59,10 @@ CError* execute(void* args) {
   return inner_execute(args);
 }
 
-void wrap(void** functions, Function function, Call own, Call& inner) {
+template <class Entry>
+void wrap(void** functions, Function function, Entry own, Entry& inner) {
   void*& entry = functions[static_cast<size_t>(function)];
-  inner = reinterpret_cast<Call>(entry);
+  inner = reinterpret_cast<Entry>(entry);
   entry = reinterpret_cast<void*>(own);
 }
 
