@@ -75,8 +75,8 @@ def machine(threads: int) -> dict:
     requirements = [line for file in sorted(HERE.glob("requirements-*.txt")) for line in file.read_text().split()]
     return {"cpu": cpu, "processors": os.cpu_count(), "threads": threads, "memory_gib": round(memory / 2**20, 1),
             "system": platform.platform(), "date": time.strftime("%Y-%m-%d"), "isa": device["facts"]["isa"],
-            "onednn": device["facts"]["onednn"], "peak_gflops": device["peak_gflops"],
-            "peak_gbytes_per_second": device["peak_gbytes_per_second"], "peers": requirements}
+            "onednn": device["facts"]["onednn"], "peak_gflops": device["peaks"]["f32_gflops"],
+            "peak_gbytes_per_second": device["peaks"]["gbytes_per_second"], "peers": requirements}
 
 
 def run(command: list[str], environment: dict[str, str]) -> tuple[float, int, dict]:

@@ -1,5 +1,6 @@
 #pragma once
 // The list of commands and what they share.
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ int bench(const std::vector<std::string>& words);
 // Options that every command takes.
 struct Common {
   bool json = false, quiet = false;
+  bool isolate = false;  // main() has seen to it
   std::string progress = "auto";
   std::vector<std::string> minimum, maximum;  // KEY=X on dotted keys of the JSON result
 
@@ -77,6 +79,16 @@ Json describe_cost(const Executable& executable, int64_t state_bytes);
 
 // What --memory allows, what is needed of it, and what is computed twice for that. `left` as program_memory.
 Json describe_memory(const Executable& executable, int64_t limit, int64_t left);
+
+// What becomes of each node on a device, its memory and the time to expect: `nodes`, `memory`, `predicted_ms`
+// and `fusions` of `result`, and the same for people.
+struct Planned {
+  int64_t batch = 1;
+  std::function<Graph(int64_t batch)> at_batch;
+  int64_t replicas = 1;  // of the graph at `batch`, a training step
+  std::string code;      // a file for what the device's compiler is given; empty: none
+};
+std::string describe_plan(Device& device, const ModelOptions& options, const Planned& planned, Json& result);
 
 // "command", "version", "schema": the head of every JSON object.
 Json result_head(std::string_view command);

@@ -20,6 +20,8 @@ void Common::declare(Arguments& arguments) {
                     "exit 3 if this number of the JSON result is less, e.g. test.accuracy=0.8");
   arguments.options("max", maximum, "KEY=X", "exit 3 if this number is more");
   arguments.group("Options");
+  arguments.flag("isolate", isolate,
+                 "a plug-in compiles in a process of its own: if it aborts, that is an error like others");
 }
 
 ProgressStyle Common::style() const { return quiet ? ProgressStyle::none : progress_style(progress); }

@@ -9,40 +9,51 @@
 namespace temper::cli {
 namespace {
 
+// Absent: numbers that are null.
+Json describe_peaks(const DeviceFacts& facts) {
+  const auto known = [](double value) { return value > 0 ? Json(value * 1e-9) : Json(); };
+  Json peaks;
+  peaks["f32_gflops"] = known(facts.peak_flops);
+  peaks["bf16_gflops"] = known(facts.peak_bf16_flops);
+  peaks["gbytes_per_second"] = known(facts.peak_bytes_per_second);
+  return peaks;
+}
+
+std::string facts_text(std::string_view name, const DeviceFacts& facts) {
+  std::string text = concat(name, "  ", facts.description, "\n");
+  for (const auto& [key, fact] : facts.target.facts) text += concat("  ", key, ": ", fact, "\n");
+  if (facts.target.memory_bytes > 0) text += concat("  memory: ", byte_text(facts.target.memory_bytes), "\n");
+  if (facts.peak_flops > 0)
+    text +=
+        concat("  measured: ", short_number(facts.peak_flops * 1e-9), " GFLOP/s f32, ",
+               facts.peak_bf16_flops > 0 ? concat(short_number(facts.peak_bf16_flops * 1e-9), " bf16, ") : "",
+               short_number(facts.peak_bytes_per_second * 1e-9), " GB/s\n");
+  return text +
+         concat("  energy: ", facts.power_counter.empty() ? "no counter answers" : facts.power_counter, "\n");
+}
+
 Json describe(const DeviceKind& kind, std::string_view name, std::string& text) {
   Json object;
-  object["kind"] = kind.name;
   object["name"] = name;
+  object["kind"] = kind.name;
+  DeviceFacts facts;
   try {
     Device& device = open_device(name);
-    const DeviceFacts facts = device.measure();
-    object["available"] = true;
+    facts = device.measure();
+    object["present"] = true;
+    object["why"] = Json();
     object["description"] = facts.description;
     object["threads"] = facts.target.threads;
-    object["memory_bytes"] = facts.target.memory_bytes;
-    object["peak_gflops"] = facts.peak_flops > 0 ? Json(facts.peak_flops * 1e-9) : Json();
-    object["peak_bf16_gflops"] = facts.peak_bf16_flops > 0 ? Json(facts.peak_bf16_flops * 1e-9) : Json();
-    object["peak_gbytes_per_second"] =
-        facts.peak_bytes_per_second > 0 ? Json(facts.peak_bytes_per_second * 1e-9) : Json();
-    object["power_counter"] = facts.power_counter.empty() ? Json() : Json(facts.power_counter);
-    text += concat(device.name(), "  ", facts.description, "\n");
-    for (const auto& [name, fact] : facts.target.facts) {
-      object["facts"][name] = fact;
-      text += concat("  ", name, ": ", fact, "\n");
-    }
-    if (facts.target.memory_bytes > 0)
-      text += concat("  memory: ", byte_text(facts.target.memory_bytes), "\n");
-    if (facts.peak_flops > 0)
-      text += concat(
-          "  measured: ", short_number(facts.peak_flops * 1e-9), " GFLOP/s f32, ",
-          facts.peak_bf16_flops > 0 ? concat(short_number(facts.peak_bf16_flops * 1e-9), " bf16, ") : "",
-          short_number(facts.peak_bytes_per_second * 1e-9), " GB/s\n");
-    text += concat("  power counter: ", facts.power_counter.empty() ? "none" : facts.power_counter, "\n");
+    for (const auto& [key, fact] : facts.target.facts) object["facts"][key] = fact;
+    text += facts_text(device.name(), facts);
   } catch (const Error& error) {
-    object["available"] = false;
+    object["present"] = false;
     object["why"] = error.what();
     text += concat(name, "  absent: ", error.what(), "\n");
   }
+  object["memory_bytes"] = facts.target.memory_bytes > 0 ? Json(facts.target.memory_bytes) : Json();
+  object["peaks"] = describe_peaks(facts);
+  object["energy_source"] = facts.power_counter.empty() ? Json() : Json(facts.power_counter);
   return object;
 }
 

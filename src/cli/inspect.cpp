@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <cstdio>
-#include <functional>
-#include <map>
 
 #include "base/text.h"
 #include "cli/command.h"
@@ -9,16 +7,13 @@
 #include "ir/text.h"
 #include "passes/passes.h"
 #include "report/table.h"
-#include "runtime/compile.h"
-#include "runtime/fused.h"
-#include "runtime/registry.h"
 #include "target/cost.h"
 #include "temper/error.h"
 #include "train/bench_step.h"
 #include "train/inference_model.h"
 #include "train/machine.h"
-#include "train/memory.h"
 #include "train/open_model.h"
+#include "train/programs.h"
 
 namespace temper::cli {
 namespace {
@@ -163,87 +158,6 @@ void print_description(const Json& result) {
   std::fputs(text.c_str(), stdout);
 }
 
-std::string_view fate_word(Claim::Kind kind) {
-  return kind == Claim::kernel ? "kernel" : kind == Claim::decompose ? "decompose" : "refuse";
-}
-
-Json describe_plan(const Graph& graph, Device& device, std::string& text) {
-  Json list = Json::array();
-  TextTable table({"node", "op", "fate", "why"});
-  for (const NodeFate& fate : plan(device.target(), device.facts().target, graph)) {
-    const Node& node = graph.nodes()[static_cast<size_t>(fate.node)];
-    Json entry;
-    entry["node"] = node.name;
-    entry["op"] = node.op->name;
-    entry["fate"] = fate_word(fate.claim.kind);
-    entry["why"] = fate.claim.why;
-    list.push_back(entry);
-    table.row({node.name.empty() ? concat("%", fate.node) : node.name, std::string(node.op->name),
-               std::string(fate_word(fate.claim.kind)), fate.claim.why});
-  }
-  text = table.text();
-  return list;
-}
-
-// Which nodes share a launch, and what that spares.
-Json describe_fusions(const Program& program, std::string& text) {
-  Json list = Json::array();
-  TextTable table({"fused", "last node", "nodes", "MB apart", "MB fused", "MB saved"});
-  int64_t total = 0;
-  const auto megabytes = [](int64_t bytes) { return short_number(static_cast<double>(bytes) * 1e-6); };
-  for (const FusedLaunch& launch : fused_launches(program)) {
-    Json entry;
-    entry["kind"] = launch.kind;
-    entry["node"] = launch.name;
-    entry["nodes"] = launch.nodes;
-    entry["bytes_apart"] = launch.bytes_apart;
-    entry["bytes_fused"] = launch.bytes_fused;
-    entry["bytes_saved"] = launch.bytes_saved();
-    list.push_back(entry);
-    total += launch.bytes_saved();
-    table.row({launch.kind, launch.name, concat(launch.nodes), megabytes(launch.bytes_apart),
-               megabytes(launch.bytes_fused), megabytes(launch.bytes_saved())});
-  }
-  if (!program.clusters.empty())  // else the device fuses by itself
-    text += concat("\n", table.text(), "fusion saves ", byte_text(total), " of traffic a run\n");
-  return list;
-}
-
-// What it becomes when compiled; nothing if the device refuses a node, which the table of nodes has said.
-void describe_compiled(const Graph& graph, const ModelOptions& options, int64_t batch,
-                       const std::function<Graph(int64_t batch)>& at_batch, Json& result, std::string& text) {
-  Device& device = choose_device(options.device);
-  CompileOptions compile_options;
-  compile_options.threads = choose_threads(options.threads);
-  std::unique_ptr<Executable> executable;
-  const int64_t limit = options.memory_bytes();
-  int64_t left = 0;
-  try {
-    left = program_memory(limit, device, graph, compile_options);
-    compile_within(limit, left, batch, [&](int64_t wanted, int64_t memory) {
-      compile_options.memory_limit = memory;
-      executable = compile(device, wanted == batch ? graph : at_batch(wanted), compile_options);
-    });
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::unsupported) throw;
-    return;
-  }
-  const Program& program = executable->program();
-  result["fusions"] = describe_fusions(program, text);
-  const MemoryUse& use = program.memory;
-  text += concat("memory: ", byte_text(use.arguments + use.outputs), " of arguments and results, ",
-                 byte_text(use.temporaries), " of temporaries, of which ", byte_text(use.floor),
-                 " live at once\n");
-  if (limit == 0) return;
-  result["memory"] = describe_memory(*executable, limit, left);
-  TextTable table({"computed again", "kind", "MFLOP", "MB"});
-  for (const LaunchProfile& launch : executable->launches())
-    if (launch.again)
-      table.row({launch.name, launch.kind, short_number(static_cast<double>(launch.flops) * 1e-6),
-                 short_number(static_cast<double>(launch.bytes) * 1e-6)});
-  text += concat("\n", table.text(), "memory: ", result.at("memory").at("text").text(), "\n");
-}
-
 }  // namespace
 
 int inspect(const std::vector<std::string>& words) {
@@ -252,10 +166,13 @@ int inspect(const std::vector<std::string>& words) {
                       "temper inspect mobilenet.onnx --plan --device cpu", words);
   ModelOptions options;
   Common common;
+  std::string code;
   bool show_plan = false, show_graph = false, training = false;
   BenchStep step{.batch = 1};
   options.declare(arguments);
   arguments.flag("plan", show_plan, "the fate of every node on the device, and why");
+  arguments.option("code", code, "FILE",
+                   "with --plan: writes down what the device's own compiler is given, such as StableHLO");
   arguments.flag("graph", show_graph, "the text form of the graph");
   arguments.flag("train", training, "of the training step instead of the model");
   arguments.option("batch", step.batch, "N", "samples a run, for --plan and --train");
@@ -285,16 +202,16 @@ int inspect(const std::vector<std::string>& words) {
   }
   Json result = describe(model, step.sequence);
   if (show_plan) {
+    Device& device = choose_device(options.device);
     const auto at_batch = [&](int64_t batch) {
       BenchStep other = step;
       other.batch = batch;
+      other.replicas = replicas_for(device, batch);
       return training ? bench_step_graph(model, other)
                       : specialise(graph, data_sizes(graph, graph.inputs, batch, step.sequence));
     };
-    const Graph fixed = at_batch(step.batch);
-    std::string text;
-    result["plan"] = describe_plan(fixed, choose_device(options.device), text);
-    describe_compiled(fixed, options, step.batch, at_batch, result, text);
+    const int64_t replicas = training ? replicas_for(device, step.batch) : 1;
+    const std::string text = describe_plan(device, options, {step.batch, at_batch, replicas, code}, result);
     if (!common.json) std::fputs(text.c_str(), stdout);
   } else if (!common.json) {
     print_description(result);

@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "report/table.h"
+#include "runtime/isolate.h"
 #include "temper/error.h"
 
 namespace temper::cli {
@@ -123,8 +124,11 @@ int dispatch(std::vector<std::string> words) {
     std::fputs(concat("temper ", kVersion, "\n").c_str(), stdout);
     return 0;
   }
+  if (words[0] == kCompileAlone) return compile_alone(std::span(words).subspan(1));
   if (words[0] == "help") words = {words[1], "--help"};
   const Command& command = find_command(words[0]);
+  if (std::ranges::find(words, "--isolate") != words.end())
+    isolate_compiling(std::filesystem::read_symlink("/proc/self/exe").string());
   words.erase(words.begin());
   return command.run(words);
 }

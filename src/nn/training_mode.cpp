@@ -29,6 +29,33 @@ Value running(Builder& b, Value old, Value fresh, double keep) {
   return ops::add(b, ops::mul(b, old, keep), ops::mul(b, ops::convert(b, fresh, b.dtype(old)), 1 - keep));
 }
 
+// Over the parts of a batch that all replicas have; sums of f32. x: [n, c, ...]
+ops::BatchNormResult sync_batch_norm(Builder& b, Value x, Value scale, Value bias, Value addend,
+                                     const ops::NormActivation& activation, int64_t replicas) {
+  const Shape shape = b.shape(x);
+  Ints axes{0};
+  for (int axis = 2; axis < shape.rank(); ++axis) axes.push_back(axis);
+  const int64_t count = replicas * (shape.elements() / shape.size(1));
+  const double share = 1 / static_cast<double>(count);
+  const auto mean_of = [&](Value values) {
+    return ops::mul(b, ops::all_reduce(b, ops::reduce_sum(b, values, axes), "sum", replicas), share);
+  };
+  const auto by_channel = [&](Value vector) { return ops::broadcast_in_dim(b, vector, shape, {1}); };
+  const Value wide = ops::convert(b, x, DType::f32);
+  const Value mean = mean_of(wide);
+  const Value centred = ops::sub(b, wide, by_channel(mean));
+  const Value variance = mean_of(ops::mul(b, centred, centred));
+  const Value factor = ops::mul(b, ops::convert(b, scale, DType::f32),
+                                ops::rsqrt(b, ops::add(b, variance, activation.epsilon)));
+  Value y =
+      ops::add(b, ops::mul(b, centred, by_channel(factor)), by_channel(ops::convert(b, bias, DType::f32)));
+  y = ops::convert(b, y, b.dtype(x));
+  if (addend) y = ops::add(b, y, addend);
+  if (std::isfinite(activation.low)) y = ops::max(b, y, activation.low);
+  if (std::isfinite(activation.high)) y = ops::min(b, y, activation.high);
+  return {y, mean, variance};
+}
+
 // A batch norm and what alone reads it: a sum, then bounds. They become one op in the place of the last node.
 struct Norm {
   Statistics names;
@@ -42,8 +69,9 @@ struct Norm {
 
 class Rewrite {
  public:
-  Rewrite(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& trains)
-      : graph_(graph), readers_(users(graph)) {
+  Rewrite(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& trains,
+          const Replicas& replicas)
+      : graph_(graph), readers_(users(graph)), replicas_(replicas) {
     for (const Port& output : graph.outputs) is_output_.insert(output.value.node);
     for (int i = 0; i < graph.size(); ++i) {
       const Node& node = graph.nodes()[static_cast<size_t>(i)];
@@ -74,7 +102,12 @@ class Rewrite {
     const double rate = view.attributes().get<double>("rate");
     if (rate == 0) return {view.inputs[0]};
     if (!key_) key_ = b.input("key", {DType::u32, {2}});
-    return {ops::dropout(b, view.inputs[0], key_, rate, stream_++)};
+    const Value x = view.inputs[0];
+    if (replicas_.count == 1) return {ops::dropout(b, x, key_, rate, stream_++)};
+    if (!replica_) replica_ = b.input("replica", {DType::u64, {1}});
+    const Value elements = b.scalar(DType::u64, static_cast<double>(b.shape(x).elements()));
+    const Value first = ops::mul(b, ops::reshape(b, replica_, {}), elements);
+    return {ops::dropout_of_part(b, x, key_, first, rate, stream_++)};
   }
 
   void add_norm(int index, Statistics names) {
@@ -116,17 +149,27 @@ class Rewrite {
 
   Value normalise(Builder& b, const Norm& norm) {
     const Value x = norm.inputs[0];
+    const int64_t replicas = replicas_.sync_norm ? replicas_.count : 1;
     const ops::BatchNormResult result =
-        norm.last == norm.norm
+        replicas > 1
+            ? sync_batch_norm(b, x, norm.inputs[1], norm.inputs[2], norm.addend, norm.activation, replicas)
+        : norm.last == norm.norm
             ? ops::batch_norm_train(b, x, norm.inputs[1], norm.inputs[2], norm.activation.epsilon)
             : ops::batch_norm_act_train(b, x, norm.inputs[1], norm.inputs[2], norm.addend, norm.activation);
     const auto keep = norm.norm->attributes.get<double>("momentum");
-    const int64_t count = b.shape(x).elements() / b.shape(x).size(1);
+    const int64_t count = replicas * (b.shape(x).elements() / b.shape(x).size(1));
     const double factor = count > 1 ? static_cast<double>(count) / static_cast<double>(count - 1) : 1;
     const Value unbiased = ops::mul(b, result.variance, factor);
-    update(norm.names.mean, running(b, norm.inputs[3], result.mean, keep));
-    update(norm.names.variance, running(b, norm.inputs[4], unbiased, keep));
+    update(norm.names.mean, running(b, norm.inputs[3], over_replicas(b, result.mean), keep));
+    update(norm.names.variance, running(b, norm.inputs[4], over_replicas(b, unbiased), keep));
     return result.y;
+  }
+
+  // The mean of what each replica found; what all found together is left as it is.
+  Value over_replicas(Builder& b, Value statistic) const {
+    if (replicas_.count == 1 || replicas_.sync_norm) return statistic;
+    return ops::mul(b, ops::all_reduce(b, statistic, "sum", replicas_.count),
+                    1 / static_cast<double>(replicas_.count));
   }
 
   // Of a norm that is applied several times the last update counts.
@@ -148,14 +191,16 @@ class Rewrite {
   std::deque<Norm> norms_;
   std::map<const Node*, Norm*> members_;
   std::vector<std::pair<std::string, Value>> updates_;
-  Value key_;
+  const Replicas replicas_;
+  Value key_, replica_;
   int64_t stream_ = 0;
 };
 
 }  // namespace
 
-TrainingMode training_mode(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& trains) {
-  Rewrite rewriting(graph, trains);
+TrainingMode training_mode(const Graph& graph, const std::function<bool(const Graph&, const Node&)>& trains,
+                           const Replicas& replicas) {
+  Rewrite rewriting(graph, trains, replicas);
   TrainingMode result;
   result.graph = rewrite(graph, [&](Builder& b, const NodeView& view) { return rewriting(b, view); }, false);
   for (const auto& [name, value] : rewriting.updates()) {

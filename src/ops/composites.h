@@ -91,6 +91,8 @@ Value gelu_grad(Builder& b, Value x, Value dy, bool approximate);  // dx
 // y = x * keep / (1 - rate); keep = random_bits(fold_in(key, stream))[element] >= floor(rate 2^32); 0 <= rate
 // < 1
 Value dropout(Builder& b, Value x, Value key, double rate, int64_t stream);  // key: u32[2]
+// The same of a part of a tensor whose first element has the index `first` (u64) in the whole.
+Value dropout_of_part(Builder& b, Value x, Value key, Value first, double rate, int64_t stream);
 Value dropout_infer(Builder& b, Value x, double rate);  // y = x; marks where training drops
 Value embedding(Builder& b, Value table, Value ids);    // table [rows, width], ids [...] -> [..., width]
 
@@ -121,8 +123,9 @@ Value quantize(Builder& b, Value x, Value scale, Value zero,
 Value dequantize(Builder& b, Value x, Value scale, Value zero, int64_t axis = 0);  // (x - zero) scale
 
 // Randomness: keys are u32[2]. Philox4x32-10 made of integer ops.
-Value fold_in(Builder& b, Value key, uint64_t data);              // a new key
-Value random_bits(Builder& b, Value key, const Shape& shape);     // u32, static shape
+Value fold_in(Builder& b, Value key, uint64_t data);  // a new key
+// u32, static shape. first: the index of the first element, u64; none: 0.
+Value random_bits(Builder& b, Value key, const Shape& shape, Value first = {});
 Value random_uniform(Builder& b, Value key, const Shape& shape);  // f32 in [0, 1)
 
 // body(parts of cut..., captured...) -> (joined along axis 0..., added up...): `joined` results of the former

@@ -101,9 +101,12 @@ std::vector<Array> evaluate_while(const EvaluateContext& c) {
   }
 }
 
+int64_t replicas_of(const Attributes& attributes) { return attributes.get_or<int64_t>("replicas", 1); }
+
 std::vector<Type> infer_all_reduce(const InferContext& c) {
   expect_inputs(c, 1);
   infer_reduction(c);
+  if (replicas_of(c.attributes) < 1) c.fail("replicas must be at least 1");
   return {c.inputs[0]};
 }
 
@@ -120,7 +123,7 @@ std::vector<Value> vjp_all_reduce(Builder& b, const VjpContext& c) {
   if (kind != "sum")
     throw Error(ErrorKind::unsupported,
                 concat("no gradient through an all_reduce of kind ", kind, ": only through sum"));
-  return {ops::all_reduce(b, c.cotangents[0], "sum")};
+  return {ops::all_reduce(b, c.cotangents[0], "sum", replicas_of(c.node.attributes))};
 }
 
 std::vector<Value> vjp_barrier(Builder& b, const VjpContext& c) { return {ops::barrier(b, c.cotangents[0])}; }
@@ -236,7 +239,7 @@ const Op while_loop_op{
     .samples = while_samples};
 
 const Op all_reduce_op{.name = "all_reduce",
-                       .summary = "y = the x of all replicas folded by `kind`; gradient for sum",
+                       .summary = "y = the x of all `replicas` folded by `kind`; gradient for sum",
                        .infer = infer_all_reduce,
                        .evaluate = evaluate_identity,
                        .vjp = vjp_all_reduce,
@@ -278,8 +281,10 @@ std::vector<Value> while_loop(Builder& b, Graph condition, Graph body, std::vect
                     regions(std::move(condition), std::move(body)));
 }
 
-Value all_reduce(Builder& b, Value x, std::string_view kind) {
-  return b.emit(all_reduce_op, {x}, {{"kind", word(kind)}});
+Value all_reduce(Builder& b, Value x, std::string_view kind, int64_t replicas) {
+  Attributes attributes{{"kind", word(kind)}};
+  if (replicas != 1) attributes.set("replicas", integer(replicas));
+  return b.emit(all_reduce_op, {x}, std::move(attributes));
 }
 
 Value barrier(Builder& b, Value x) { return b.emit(barrier_op, {x}); }

@@ -31,14 +31,18 @@ static std::vector<Type> infer_dropout_infer(const InferContext& context) {
   return {require_dropped(context)};
 }
 
-static std::vector<Value> decompose_dropout(Builder& b, const NodeView& view) {
-  const Value x = widen(b, view.inputs[0]);
-  const double rate = view.attributes().get<double>("rate");
-  const auto stream = static_cast<uint64_t>(view.attributes().get<int64_t>("stream"));
-  const Value bits = random_bits(b, fold_in(b, view.inputs[1], stream), b.shape(x));
+Value dropout_of_part(Builder& b, Value x, Value key, Value first, double rate, int64_t stream) {
+  const Value wide = widen(b, x);
+  const Value stream_key = fold_in(b, key, static_cast<uint64_t>(stream));
+  const Value bits = random_bits(b, stream_key, b.shape(x), first);
   const Value keep = compare(b, bits, b.scalar(DType::u32, std::floor(rate * 0x1p32)), "ge");
-  const Value y = select(b, keep, mul(b, x, 1 / (1 - rate)), b.scalar(b.dtype(x), 0));
-  return {convert(b, y, b.dtype(view.inputs[0]))};
+  const Value y = select(b, keep, mul(b, wide, 1 / (1 - rate)), b.scalar(b.dtype(wide), 0));
+  return convert(b, y, b.dtype(x));
+}
+
+static std::vector<Value> decompose_dropout(Builder& b, const NodeView& view) {
+  return {dropout_of_part(b, view.inputs[0], view.inputs[1], {}, view.attributes().get<double>("rate"),
+                          view.attributes().get<int64_t>("stream"))};
 }
 
 static std::vector<Value> decompose_dropout_infer(Builder&, const NodeView& view) { return {view.inputs[0]}; }

@@ -137,7 +137,8 @@ std::vector<Value> cond(Builder& b, Value predicate, Graph on_true, Graph on_fal
                         std::vector<Value> operands);
 std::vector<Value> while_loop(Builder& b, Graph condition, Graph body, std::vector<Value> carries,
                               std::vector<Value> captured);
-Value all_reduce(Builder& b, Value x, std::string_view kind);
+// Over all of so many replicas, each of which runs the program.
+Value all_reduce(Builder& b, Value x, std::string_view kind, int64_t replicas = 1);
 Value barrier(Builder& b, Value x);
 
 // Same-shape helpers

@@ -56,8 +56,9 @@ static Dim elements(const Shape& shape) {
   return symbol.empty() ? Dim(factor) : Dim(factor, symbol);
 }
 
-Value random_bits(Builder& b, Value key, const Shape& shape) {
-  const Value index = iota(b, DType::u64, {elements(shape)}, 0);
+Value random_bits(Builder& b, Value key, const Shape& shape, Value first) {
+  Value index = iota(b, DType::u64, {elements(shape)}, 0);
+  if (first) index = add(b, index, first);
   const Value high = shift_right_logical(b, index, b.scalar(DType::u64, 32));
   const Value zero = u32_like(b, index, 0);
   const std::array<Value, 4> counter{convert(b, index, DType::u32), convert(b, high, DType::u32), zero,

@@ -10,18 +10,6 @@ namespace {
 
 Graph simplify(const Graph& graph) { return eliminate_dead(merge_common(fold(graph))); }
 
-// Regions first, each as a graph of its own: not all passes look inside.
-Graph legal_form(const Target& target, const TargetFacts& facts, Graph graph) {
-  for (int i = 0; i < graph.size(); ++i)
-    for (Graph& region : graph.node({i, 0}).regions) region = legal_form(target, facts, std::move(region));
-  const auto keep = [&](const Graph& whole, const Node& node) {
-    return target.claim(facts, whole, node).kind != Claim::decompose;
-  };
-  Graph legal = simplify(decompose(simplify(graph), keep));
-  for (const Pass pass : target.legalize) legal = pass(legal);
-  return legal;
-}
-
 void require_static(const Graph& graph) {
   for (const Port& input : graph.inputs) {
     const Type& type = graph.type(input.value);
@@ -54,23 +42,29 @@ void require_claimed(const Target& target, const TargetFacts& facts, const Graph
 
 }  // namespace
 
+// Regions first, each as a graph of its own: not all passes look inside.
+Graph legal_graph(const Target& target, const TargetFacts& facts, const Graph& graph) {
+  Graph whole = graph;
+  for (int i = 0; i < whole.size(); ++i)
+    for (Graph& region : whole.node({i, 0}).regions) region = legal_graph(target, facts, region);
+  const auto keep = [&](const Graph& seen, const Node& node) {
+    return target.claim(facts, seen, node).kind != Claim::decompose;
+  };
+  Graph legal = simplify(decompose(simplify(whole), keep));
+  for (const Pass pass : target.legalize) legal = pass(legal);
+  return legal;
+}
+
 std::shared_ptr<const Program> compile(const Target& target, const TargetFacts& facts, const Graph& graph,
                                        const CompileOptions& options) {
   require_static(graph);
-  const Graph legal = legal_form(target, facts, graph);
+  const Graph legal = legal_graph(target, facts, graph);
   require_claimed(target, facts, legal);
   return std::make_shared<const Program>(target.compile(facts, legal, options));
 }
 
 std::unique_ptr<Executable> compile(Device& device, const Graph& graph, const CompileOptions& options) {
   return device.load(compile(device.target(), device.facts().target, graph, options));
-}
-
-std::vector<NodeFate> plan(const Target& target, const TargetFacts& facts, const Graph& graph) {
-  std::vector<NodeFate> fates;
-  for (int i = 0; i < graph.size(); ++i)
-    fates.push_back({i, target.claim(facts, graph, graph.nodes()[static_cast<size_t>(i)])});
-  return fates;
 }
 
 std::vector<Tensor> run_once(Device& device, const Graph& graph, std::vector<Tensor> inputs,

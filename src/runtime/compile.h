@@ -10,12 +10,8 @@ std::shared_ptr<const Program> compile(const Target& target, const TargetFacts& 
                                        const CompileOptions& options = {});
 std::unique_ptr<Executable> compile(Device& device, const Graph& graph, const CompileOptions& options = {});
 
-// The fate of every node, for `inspect --plan`.
-struct NodeFate {
-  int node;
-  Claim claim;
-};
-std::vector<NodeFate> plan(const Target& target, const TargetFacts& facts, const Graph& graph);
+// What compile() gives the target: all that it does not claim decomposed. Nodes that it refuses are left.
+Graph legal_graph(const Target& target, const TargetFacts& facts, const Graph& graph);
 
 // Compile, upload, run once, download: tests, tools, one-off calls. Inputs in the graph's order, host
 // tensors.

@@ -67,6 +67,7 @@ class Device {
   virtual ~Device() = default;
   virtual std::string_view name() const = 0;  // "cpu", "cuda:0"
   virtual const Target& target() const = 0;
+  virtual int replicas() const { return 1; }         // the most that a program may ask for
   virtual DeviceFacts facts() = 0;                   // at once; peaks only if they were measured
   virtual DeviceFacts measure() { return facts(); }  // with peaks; under a second, once per process
 

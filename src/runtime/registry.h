@@ -12,6 +12,9 @@ struct DeviceKind {
   const Target* target;
   // Names that `temper devices` opens; null: that of the kind.
   std::vector<std::string> (*present)() = nullptr;
+  // For `--isolate`: compiles `code` in a process that does nothing else; words and result are the kind's
+  // own.
+  std::string (*compile_alone)(std::span<const std::string> words, std::string_view code) = nullptr;
 };
 
 // `which` as the number of a device: empty is 0. Error device if it is none.

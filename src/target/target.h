@@ -40,17 +40,22 @@ struct CompileOptions {
   // Nobody else reads what the device holds of the arguments, so they may lie as only this program can read
   // them. No donated ones then.
   bool sole_reader = false;
+  // How many replicas run the program at once. Of an input or output named in `shared`, the graph sees the
+  // part that one replica has: axis 0 is shared out among them in order. All others are the same on each.
+  int replicas = 1;
+  std::vector<std::string> shared = {};
 };
 
 struct Argument {
   std::string name;
-  Type type;
+  Type type;           // of the whole, if it is shared among replicas
   int64_t layout = 0;  // 0: row-major; else one of the target's own
 };
 
-// Outputs: those that do not lie in donated arguments.
+// Of one replica. Outputs: those that do not lie in donated arguments.
 struct MemoryUse {
   int64_t code = 0, arguments = 0, outputs = 0, temporaries = 0;  // bytes
+  int64_t donated = 0;                                            // of the arguments: what becomes outputs
   int64_t floor = 0;              // of the temporaries: what lives at the busiest moment
   int64_t plain_temporaries = 0;  // what they would be if nothing were computed again to save memory
   int64_t total() const { return arguments + outputs + temporaries; }

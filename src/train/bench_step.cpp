@@ -1,12 +1,14 @@
 #include "train/bench_step.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "base/text.h"
 #include "passes/passes.h"
 #include "runtime/compile.h"
 #include "target/cost.h"
+#include "train/programs.h"
 #include "train/step.h"
 
 namespace temper {
@@ -15,6 +17,7 @@ namespace {
 StepOptions step_options(const Model& model, const BenchStep& options) {
   StepOptions step;
   step.batch = options.batch;
+  step.replicas = options.replicas;
   step.precision = options.precision;
   const std::vector<std::string> statistics = running_statistics(model);
   for (const auto& [name, tensor] : model.parameters) {
@@ -34,7 +37,8 @@ Model with_sequence(const Model& model, const BenchStep& options) {
   std::vector<Port> inputs;
   for (const int at : data_inputs(model)) inputs.push_back(model.graph.inputs[static_cast<size_t>(at)]);
   Model fixed = model;
-  fixed.graph = specialise(model.graph, data_sizes(model.graph, inputs, options.batch, options.sequence));
+  fixed.graph = specialise(
+      model.graph, data_sizes(model.graph, inputs, options.batch / options.replicas, options.sequence));
   return fixed;
 }
 
@@ -91,6 +95,11 @@ static std::optional<Tensor> first_value(const Model& model, const Argument& inp
     return random_tensor(input.type, options.seed + name.size(), values);
   }
   const auto count = static_cast<size_t>(input.type.shape.elements());
+  if (name == "replica") {
+    std::vector<int64_t> numbers(count);
+    std::iota(numbers.begin(), numbers.end(), int64_t{0});
+    return from_int64s(input.type, numbers);
+  }
   if (name == "weights") return from_doubles(input.type, std::vector<double>(count, 1));
   for (const auto& [key, value] : hyper) {
     if (name == concat("hyper.", key)) return from_doubles(input.type, {&value, 1});
@@ -100,15 +109,19 @@ static std::optional<Tensor> first_value(const Model& model, const Argument& inp
   return std::nullopt;
 }
 
-StepBench::StepBench(Device& device, const Model& model, const BenchStep& options,
+StepBench::StepBench(Device& device, const Model& model, const BenchStep& wanted,
                      const CompileOptions& compile_options)
     : state_(std::make_unique<State>(State{.device = device})) {
+  BenchStep options = wanted;
+  options.replicas = options.update_only ? 1 : replicas_for(device, options.batch);
   const StepOptions step = step_options(model, options);
   State& s = *state_;
   s.graph = bench_step_graph(model, options);
   s.lr = learning_rate(options);
   s.optimizer = step.optimizer;
-  s.executable = compile(device, s.graph, compile_options);
+  CompileOptions shared = compile_options;
+  share_out(s.graph, options.replicas, shared);
+  s.executable = compile(device, s.graph, shared);
   s.context = s.executable->make_context();
   const Shape& scores = model.graph.type(model.graph.outputs.front().value).shape;
   const int64_t classes = scores.size(scores.rank() - 1);
@@ -151,7 +164,9 @@ double StepBench::loss_last() {
   return weight > 0 ? sum / weight : 0;
 }
 
-int64_t StepBench::flops() const { return temper::flops(state_->graph); }
+int64_t StepBench::flops() const {
+  return temper::flops(state_->graph) * state_->executable->program().options.replicas;
+}
 int64_t StepBench::steps() const { return state_->steps; }
 int64_t StepBench::parameters() const { return state_->parameters; }
 double StepBench::loss_first() const { return state_->loss_first; }

@@ -17,6 +17,7 @@ struct BenchStep {
   bool update_only = false;            // build_update, with random gradients
   uint64_t seed = 0;
   DType precision = DType::f32;
+  int64_t replicas = 1;  // the part of one of them; divides `batch`
 };
 
 // Everything trains; cross-entropy over the last axis of the first output. Static, after all passes of a

@@ -154,6 +154,7 @@ StepOptions TrainJob::step_options() const {
   options.optimizer = setup_.optimizer;
   options.l1 = r.l1, options.clip_norm = r.clip_norm, options.ema = r.ema;
   options.precision = choose_precision("precision", r.precision, "tune", true);
+  options.sync_norm = r.sync_norm;
   options.part = r.accumulate > 1 ? StepOptions::finish : StepOptions::whole;
   return options;
 }

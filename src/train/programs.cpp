@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <ranges>
 
 #include "base/philox.h"
 #include "base/text.h"
@@ -46,6 +47,15 @@ std::vector<std::string> all_state_names(const Model& model, StepOptions options
 
 }  // namespace
 
+int64_t replicas_for(const Device& device, int64_t batch) {
+  return batch % device.replicas() == 0 ? device.replicas() : 1;
+}
+
+void share_out(const Graph& graph, int64_t replicas, CompileOptions& compile) {
+  compile.replicas = static_cast<int>(replicas);
+  if (replicas > 1) compile.shared = shared_names(graph);
+}
+
 void set_initial_state(DeviceState& state, const Model& model, const StepOptions& options, uint64_t seed) {
   for (const auto& [name, tensor] : model.parameters) state.set("param." + name, tensor);
   for (const std::string& name : options.trainable) {
@@ -88,14 +98,21 @@ StepPrograms::Compiled& StepPrograms::program(int64_t size, StepOptions::Part pa
     StepOptions options = options_;
     options.batch = batch;
     options.part = part;
+    options.replicas = replicas_for(state_.device(), batch);
     CompileOptions compile = compile_;
     compile.memory_limit = left;
     const Graph graph = build_step(model_, options);
-    found = std::make_unique<Compiled>(Compiled{BoundProgram(state_, graph, compile),
-                                                Tensor(graph.type(graph.find_input("labels"))),
-                                                Tensor(Type{DType::f32, {batch}}),
-                                                {}});
+    share_out(graph, options.replicas, compile);
+    found = std::make_unique<Compiled>(Compiled{BoundProgram(state_, graph, compile), {}, {}, {}});
   });
+  found->labels = Tensor(found->program.input("labels").type());
+  found->weights = Tensor(found->program.input("weights").type());
+  if (found->program.has("replica")) {
+    Tensor numbers(found->program.input("replica").type());
+    std::ranges::copy(std::views::iota(uint64_t{0}, static_cast<uint64_t>(numbers.elements())),
+                      numbers.mutable_values<uint64_t>().begin());
+    found->program.fill("replica", numbers);
+  }
   if (part != StepOptions::gather) {
     for (const auto& [name, value] : nn::optimizer_hyper(options_.optimizer, 0, 1))
       found->hyper.push_back("hyper." + name);
@@ -139,16 +156,20 @@ StepPrograms::Sums StepPrograms::take_sums() {
   return sums;
 }
 
-EvalProgram::EvalProgram(DeviceState& state, const Model& model, const EvalOptions& options,
-                         const std::set<std::string>& averaged, const CompileOptions& compile) {
+EvalProgram::EvalProgram(DeviceState& state, const Model& model, const EvalOptions& wanted,
+                         const std::set<std::string>& averaged, const CompileOptions& compile_options) {
+  EvalOptions options = wanted;
+  options.replicas = replicas_for(state.device(), options.batch);
+  CompileOptions compile = compile_options;
   Graph graph = build_eval(model, options);
+  share_out(graph, options.replicas, compile);
   for (Port& port : graph.inputs) {
     if (port.name.starts_with("param.") && averaged.contains(port.name.substr(6)))
       port.name = "ema." + port.name.substr(6);
   }
-  labels_ = Tensor(graph.type(graph.find_input("labels")));
-  scores_type_ = graph.type(graph.find_output("scores"));
   program_ = std::make_unique<BoundProgram>(state, graph, compile);
+  labels_ = Tensor(program_->input("labels").type());
+  scores_type_ = program_->output("scores").type();
 }
 
 void EvalProgram::run(Batches& batches, const Targets& targets, const Each& each,

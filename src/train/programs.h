@@ -15,6 +15,11 @@ namespace temper {
 // Sets parameters, zero slots, averages, sums and the random key of `model` in `state`.
 void set_initial_state(DeviceState& state, const Model& model, const StepOptions& options, uint64_t seed);
 
+// On how many replicas of a device a batch runs: all, or where that leaves a rest one.
+int64_t replicas_for(const Device& device, int64_t batch);
+// Tells the compiler what build_step or build_eval of one of `replicas` has a part of.
+void share_out(const Graph& graph, int64_t replicas, CompileOptions& compile);
+
 class StepPrograms {
  public:
   // sample_weights: by sample of the data set; empty: all 1. References must outlive this.

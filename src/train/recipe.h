@@ -35,6 +35,7 @@ struct Recipe {
   double clip_norm = 0;
   int64_t accumulate = 1;
   double ema = 0;
+  bool sync_norm = false;
   int64_t batch = 32, epochs = 10;
   double max_time = 0;
   std::string monitor;

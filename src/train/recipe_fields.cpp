@@ -40,6 +40,8 @@ const Field kFields[] = {
     {"clip-norm", &Recipe::clip_norm, "X", "largest norm of the whole gradient; 0: any"},
     {"accumulate", &Recipe::accumulate, "N", "batches whose gradients make one update"},
     {"ema", &Recipe::ema, "DECAY", "validate and save a moving average of the weights; 0: off"},
+    {"sync-norm", &Recipe::sync_norm, "",
+     "batch norms take the statistics of the whole batch, not of each device's part of it"},
     {"batch", &Recipe::batch, "N", "samples a step"},
     {"epochs", &Recipe::epochs, "N", "passes over the data", Field::may_change},
     {"max-time", &Recipe::max_time, "TIME", "stop after this long: 90s, 10m, 2h", Field::may_change},

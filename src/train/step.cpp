@@ -59,9 +59,12 @@ Inlined inline_model(Builder& b, const Model& model, const Graph& graph) {
     result.parameters[port.name] = b.input("param." + port.name, graph.type(port.value));
   }
   for (const Port& port : graph.inputs) {
-    if (port.name == "key" && !model.graph.find_input("key")) {
+    const bool own = static_cast<bool>(model.graph.find_input(port.name));
+    if (port.name == "key" && !own) {
       result.key = b.input("key", graph.type(port.value));
       inputs.push_back(result.key);
+    } else if (port.name == "replica" && !own) {
+      inputs.push_back(b.input("replica", graph.type(port.value)));
     } else if (const auto found = result.parameters.find(port.name); found != result.parameters.end()) {
       inputs.push_back(found->second);
     } else {
@@ -125,8 +128,9 @@ class StepBuilder {
 
   Graph build() {
     const nn::TrainingMode training =
-        nn::training_mode(with_batch(model_, o_.batch),
-                          [this](const Graph& graph, const Node& node) { return trains(graph, node); });
+        nn::training_mode(with_batch(model_, part_of_batch()),
+                          [this](const Graph& graph, const Node& node) { return trains(graph, node); },
+                          {o_.replicas, o_.sync_norm});
     model_values_ = inline_model(b_, model_, training.graph);
     add_trained();
     add_statistics();
@@ -157,6 +161,12 @@ class StepBuilder {
   bool trains(const Graph& graph, const Node& norm) const {
     return o_.trainable.contains(input_of(graph, norm.inputs[1])) ||
            o_.trainable.contains(input_of(graph, norm.inputs[2]));
+  }
+
+  int64_t part_of_batch() const { return o_.batch / o_.replicas; }
+
+  Value over_replicas(Value x) {
+    return !x || o_.replicas == 1 ? x : ops::all_reduce(b_, x, "sum", o_.replicas);
   }
 
   bool updates() const { return o_.part != StepOptions::gather; }
@@ -200,14 +210,15 @@ class StepBuilder {
     const Output output = loss_output(b_, model_values_.outputs.front(), o_.loss);
     const Value scores = ops::convert(b_, output.value, DType::f32);
     const Value labels = b_.input("labels", label_type(o_.loss, b_.type(scores)));
-    weights_ = b_.input("weights", {DType::f32, {o_.batch}});
+    weights_ = b_.input("weights", {DType::f32, {part_of_batch()}});
     step_ = b_.input("hyper.step", kScalar);
     if (updates()) add_hyper();
     losses_ = nn::loss_per_sample(b_, o_.loss, scores, output.form, labels);
-    loss_sum_ = ops::reduce_sum(b_, ops::mul(b_, losses_, weights_), {0});
-    weight_sum_ = ops::reduce_sum(b_, weights_, {0});
+    loss_sum_ = over_replicas(ops::reduce_sum(b_, ops::mul(b_, losses_, weights_), {0}));
+    weight_sum_ = over_replicas(ops::reduce_sum(b_, weights_, {0}));
     if (nn::takes_classes(o_.loss)) counts_ = count_classes(b_, scores, labels);
     if (o_.loss.kind == "bce") counts_ = count_binary(b_, scores, output.form, labels);
+    counts_ = {over_replicas(counts_.correct), over_replicas(counts_.top5)};
   }
 
   // Of the mean loss; while gathering, of the sum of losses.
@@ -217,6 +228,7 @@ class StepBuilder {
     const bool whole = o_.part == StepOptions::whole;
     const Value seed = whole ? ops::div(b_, weights_, weight_sum_) : weights_;
     std::vector<Value> result = gradient(b_, losses_, wrt, seed);
+    for (Value& g : result) g = over_replicas(g);
     if (whole) return result;
     const Value weight = ops::add(b_, gradient_weight_, weight_sum_);
     for (size_t i = 0; i < result.size(); ++i) {
@@ -336,7 +348,7 @@ Graph build_update(const Model& model, const StepOptions& options) {
 Graph build_eval(const Model& model, const EvalOptions& options) {
   Graph graph;
   Builder b(graph);
-  const SymbolSizes sizes = batch_sizes(model, options.batch);
+  const SymbolSizes sizes = batch_sizes(model, options.batch / options.replicas);
   const Inlined inlined = inline_model(b, model, model.graph);
   const Output output = loss_output(b, inlined.outputs.front(), options.loss);
   b.output("scores", readable(b, output, options.loss));
@@ -402,6 +414,18 @@ Output loss_output(Builder& b, Value output, const nn::Loss& loss) {
   if (shape.rank() > 2 && ones_after(shape, 1))
     result.value = ops::reshape(b, result.value, {shape[0], shape[1]});
   return result;
+}
+
+std::vector<std::string> shared_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Port& port : graph.inputs) {
+    const std::string& name = port.name;
+    if (name.starts_with("input.") || name == "labels" || name == "weights" || name == "replica")
+      names.push_back(name);
+  }
+  for (const char* name : {"scores", "loss"})
+    if (graph.find_output(name)) names.emplace_back(name);
+  return names;
 }
 
 std::vector<std::string> state_names(const Graph& graph) {

@@ -22,6 +22,7 @@ namespace temper {
 //     stat.correct, stat.top5  counts of samples, f32
 //     stat.bad_step            least hyper.step whose loss was not finite; starts infinite
 //   batch: input.NAME of the model, labels (see nn/losses.h), weights f32[n]
+//   replica: u64[1], with several replicas that drop: the number of this one
 //   hyper: f32 scalars: hyper.step, then those of the optimizer (hyper.lr, ...)
 struct StepOptions {
   int64_t batch = 32;
@@ -34,6 +35,10 @@ struct StepOptions {
   DType precision = DType::f32;  // bf16: see lower_precision; the state stays f32
   // One update from several batches: `gather` only adds to the sums, `finish` adds, updates and clears them.
   enum Part { whole, gather, finish } part = whole;
+  // The step of one of several replicas, each of which has its part of the batch; gradients and sums are
+  // added up over all. Divides `batch`.
+  int64_t replicas = 1;
+  bool sync_norm = false;  // see nn::Replicas
 };
 Graph build_step(const Model& model, const StepOptions& options);
 
@@ -47,6 +52,7 @@ struct EvalOptions {
   int64_t batch = 32;
   nn::Loss loss;
   bool with_loss = true;
+  int64_t replicas = 1;  // the part of one of them; divides `batch`
   DType precision = DType::f32;
 };
 Graph build_eval(const Model& model, const EvalOptions& options);
@@ -63,6 +69,9 @@ struct Output {
   nn::OutputForm form = nn::OutputForm::logits;
 };
 Output loss_output(Builder& b, Value output, const nn::Loss& loss);
+
+// Names of the inputs and outputs of a step or an evaluation whose axis 0 is shared out among replicas.
+std::vector<std::string> shared_names(const Graph& graph);
 
 // Names of the state of a graph: inputs donated to outputs.
 std::vector<std::string> state_names(const Graph& graph);

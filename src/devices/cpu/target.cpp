@@ -32,6 +32,8 @@ Claim claim(const TargetFacts&, const Graph& graph, const Node& node) {
     if (!type.shape.is_static())
       return {Claim::refuse, concat("the shape ", to_string(type.shape), " is not fixed")};
   if (is_leaf(node)) return {Claim::kernel, "memory"};
+  if (node.op->name == "all_reduce" && node.attributes.get_or<int64_t>("replicas", 1) != 1)
+    return {Claim::refuse, "the processor is one replica"};
   if (is_alias(graph, node)) {
     if (node.op->name == "transpose" && is_packed(node.outputs[0].dtype))
       return {Claim::refuse, concat("no transpose of ", to_string(node.outputs[0].dtype))};
@@ -62,8 +64,9 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
     program.memory.outputs += stored_bytes(output.type, output.layout);
   for (const Donation& donation : graph.donations) {
     const Argument& taken = seen.outputs[static_cast<size_t>(donation.output)];
-    program.memory.outputs -= stored_bytes(taken.type, taken.layout);
+    program.memory.donated += stored_bytes(taken.type, taken.layout);
   }
+  program.memory.outputs -= program.memory.donated;
   return program;
 }
 

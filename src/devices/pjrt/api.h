@@ -15,6 +15,7 @@ struct CBuffer;
 struct CExecutable;
 struct CLoadedExecutable;
 struct CSerialized;
+struct CTopology;
 
 inline constexpr int kMajor = 0;
 
@@ -57,6 +58,11 @@ enum class Function : size_t {
   executable_deserialize_and_load = 56,
   buffer_destroy = 58,
   buffer_to_host_buffer = 70,
+  topology_create = 82,
+  topology_destroy = 83,
+  topology_platform_version = 85,
+  topology_get_device_descriptions = 86,
+  compile = 89,
   executable_get_compiled_memory_stats = 96,
 };
 
@@ -100,9 +106,24 @@ struct EventArgs {
   CEvent* event;
 };
 
+struct NamedValue {  // in arrays: no spare tail
+  enum Type : int { text = 0, integer = 1, integers = 2, real = 3, boolean = 4 };
+  Head head;
+  const char* name;
+  size_t name_size;
+  Type type;
+  union {
+    const char* text_value;
+    int64_t integer_value;
+    const int64_t* integers_value;
+    float real_value;
+    bool boolean_value;
+  };
+  size_t value_size;
+};
 struct ClientCreateArgs {
   Head head;
-  const void* create_options;
+  const NamedValue* create_options;
   size_t num_options;
   void *kv_get_callback, *kv_get_user_arg, *kv_put_callback, *kv_put_user_arg;
   CClient* client;
@@ -138,6 +159,40 @@ struct ClientCompileArgs {
   const char* compile_options;
   size_t compile_options_size;
   CLoadedExecutable* executable;
+};
+
+struct TopologyCreateArgs {
+  Head head;
+  const char* topology_name;
+  size_t topology_name_size;
+  const NamedValue* create_options;
+  size_t num_options;
+  CTopology* topology;
+};
+struct TopologyArgs {
+  Head head;
+  CTopology* topology;
+};
+struct TopologyTextArgs {  // platform version
+  Head head;
+  CTopology* topology;
+  const char* text;
+  size_t text_size;
+};
+struct TopologyDescriptionsArgs {
+  Head head;
+  const CTopology* topology;
+  CDescription* const* descriptions;
+  size_t num_descriptions;
+};
+struct CompileArgs {
+  Head head;
+  const CTopology* topology;
+  const CProgram* program;
+  const char* compile_options;
+  size_t compile_options_size;
+  CClient* client;
+  CExecutable* executable;
 };
 
 enum class BufferType : int {

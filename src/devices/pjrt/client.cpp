@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "devices/pjrt/compile_options.h"
+#include "devices/pjrt/plugin_options.h"
 #include "devices/pjrt/types.h"
 
 namespace temper::pjrt {
@@ -15,32 +16,47 @@ Buffer::~Buffer() {
   client_->plugin().try_call(Function::buffer_destroy, destroy);
 }
 
-std::shared_ptr<Client> Client::create(const Plugin& plugin, size_t ordinal) {
+std::shared_ptr<Client> Client::create(const Plugin& plugin, std::optional<size_t> ordinal) {
   auto client = std::make_shared<Client>(plugin);
   client->connect(ordinal);
   return client;
 }
 
-void Client::connect(size_t ordinal) {
+std::string Client::which() const {
+  return concat(plugin_.path(), ":", ordinal_ ? concat(*ordinal_) : "all");
+}
+
+void Client::connect(std::optional<size_t> ordinal) {
+  ordinal_ = ordinal;
+  const PluginOptions options;
   Sent<ClientCreateArgs> create;
+  create->create_options = options.values().data();
+  create->num_options = options.values().size();
   plugin_.call(Function::client_create, create, "find its hardware");
   client_ = create->client;
   Sent<ClientDevicesArgs> list;
   list->client = client_;
   plugin_.call(Function::client_addressable_devices, list, "list its devices");
-  devices_ = list->num_addressable_devices;
-  if (ordinal >= devices_)
-    throw Error(ErrorKind::device,
-                concat("'", plugin_.path(), "' has ", devices_, " devices, none with number ", ordinal))
+  addressable_ = list->num_addressable_devices;
+  if (ordinal.value_or(0) >= addressable_)
+    throw Error(ErrorKind::device, concat("'", plugin_.path(), "' has ", addressable_,
+                                          " devices, none with number ", ordinal.value_or(0)))
         .in_file(plugin_.path());
-  device_ = list->addressable_devices[ordinal];
-  Sent<DeviceDescriptionArgs> description;
-  description->device = device_;
-  plugin_.call(Function::device_get_description, description, "describe its device");
-  Sent<DescriptionIdArgs> id;
-  id->device_description = description->device_description;
-  plugin_.call(Function::description_id, id, "number its device");
-  options_ = compile_options(id->id);
+  const size_t first = ordinal.value_or(0), end = ordinal ? first + 1 : addressable_;
+  devices_.assign(list->addressable_devices + first, list->addressable_devices + end);
+  for (CDevice* const device : devices_) {
+    Sent<DeviceDescriptionArgs> description;
+    description->device = device;
+    plugin_.call(Function::device_get_description, description, "describe its device");
+    Sent<DescriptionIdArgs> id;
+    id->device_description = description->device_description;
+    plugin_.call(Function::description_id, id, "number its device");
+    ids_.push_back(id->id);
+  }
+}
+
+std::string Client::options(int replicas) const {
+  return compile_options(std::span(ids_).first(static_cast<size_t>(replicas)));
 }
 
 Client::~Client() {
@@ -58,7 +74,7 @@ std::string Client::text(Function function) const {
 
 std::string Client::device_kind() const {
   Sent<DeviceDescriptionArgs> description;
-  description->device = device_;
+  description->device = devices_[0];
   Sent<DescriptionKindArgs> kind;
   if (!plugin_.try_call(Function::device_get_description, description)) return "";
   kind->device_description = description->device_description;
@@ -69,29 +85,29 @@ std::string Client::device_kind() const {
 
 int64_t Client::memory_bytes() const {
   Sent<DeviceMemoryArgs> ask;
-  ask->device = device_;
+  ask->device = devices_[0];
   const bool known = plugin_.try_call(Function::device_memory_stats, ask) && ask->bytes_limit.is_set;
   return known ? ask->bytes_limit.value : 0;
 }
 
-std::shared_ptr<Buffer> Client::upload(const Tensor& host) {
-  const std::vector<int64_t> sizes = host.shape().sizes();
+std::shared_ptr<Buffer> Client::upload(const std::byte* bytes, const Type& type, int replica) {
+  const std::vector<int64_t> sizes = type.shape.sizes();
   Sent<BufferFromHostArgs> from;
   from->client = client_;
-  from->data = host.data();
-  from->type = buffer_type(host.dtype());
+  from->data = bytes;
+  from->type = buffer_type(type.dtype);
   from->dims = sizes.data();
   from->num_dims = sizes.size();
   from->host_buffer_semantics = kImmutableOnlyDuringCall;
-  from->device = device_;
+  from->device = devices_[static_cast<size_t>(replica)];
   plugin_.call(Function::client_buffer_from_host_buffer, from, "take a tensor");
   auto buffer = std::make_shared<Buffer>(shared_from_this(), from->buffer);
   plugin_.await(from->done_with_host_buffer, "take a tensor");
   return buffer;
 }
 
-void Client::download(const Buffer& buffer, Tensor& host) {
-  std::vector<int64_t> order(static_cast<size_t>(host.shape().rank()));
+void Client::download(const Buffer& buffer, const Type& type, std::byte* bytes) {
+  std::vector<int64_t> order(static_cast<size_t>(type.shape.rank()));
   std::iota(order.rbegin(), order.rend(), int64_t{0});
   MemoryLayout layout{};
   layout.head.struct_size = sizeof layout;
@@ -101,14 +117,15 @@ void Client::download(const Buffer& buffer, Tensor& host) {
   Sent<BufferToHostArgs> to;
   to->src = buffer.get();
   to->host_layout = &layout;
-  to->dst = host.mutable_data();
-  to->dst_size = static_cast<size_t>(host.bytes());
+  to->dst = bytes;
+  to->dst_size = static_cast<size_t>(byte_size(type));
   plugin_.call(Function::buffer_to_host_buffer, to, "give a tensor back");
   plugin_.await(to->event, "give a tensor back");
 }
 
-std::unique_ptr<LoadedExecutable> Client::compile(std::string_view stablehlo) {
+std::unique_ptr<LoadedExecutable> Client::compile(std::string_view stablehlo, int replicas) {
   static constexpr std::string_view kFormat = "mlir";
+  const std::string options = this->options(replicas);
   Sent<CProgram> program;
   program->code = stablehlo.data();
   program->code_size = stablehlo.size();
@@ -117,8 +134,8 @@ std::unique_ptr<LoadedExecutable> Client::compile(std::string_view stablehlo) {
   Sent<ClientCompileArgs> compile;
   compile->client = client_;
   compile->program = &program.args;
-  compile->compile_options = options_.data();
-  compile->compile_options_size = options_.size();
+  compile->compile_options = options.data();
+  compile->compile_options_size = options.size();
   plugin_.call(Function::client_compile, compile, "compile a program");
   return std::make_unique<LoadedExecutable>(shared_from_this(), compile->executable);
 }

@@ -22,12 +22,14 @@ std::string message(uint64_t field, std::string_view bytes) {
 
 }  // namespace
 
-std::string compile_options(int64_t device) {
+std::string compile_options(std::span<const int64_t> devices) {
+  const auto replicas = static_cast<int64_t>(devices.size());
+  std::string ids;
+  for (const int64_t device : devices) ids += varint(static_cast<uint64_t>(device));
   // DeviceAssignmentProto: replica_count, computation_count, computation_devices { replica_device_ids }
-  const std::string devices = message(1, varint(static_cast<uint64_t>(device)));
-  const std::string assignment = number(1, 1) + number(2, 1) + message(3, devices);
+  const std::string assignment = number(1, replicas) + number(2, 1) + message(3, message(1, ids));
   // ExecutableBuildOptionsProto: device_ordinal (none), num_replicas, num_partitions, device_assignment
-  return message(3, number(1, -1) + number(4, 1) + number(5, 1) + message(9, assignment));
+  return message(3, number(1, -1) + number(4, replicas) + number(5, 1) + message(9, assignment));
 }
 
 }  // namespace temper::pjrt

@@ -28,12 +28,15 @@ LoadedExecutable::~LoadedExecutable() {
   client_->plugin().try_call(Function::loaded_executable_destroy, destroy);
 }
 
-CompiledMemory LoadedExecutable::memory() const {
+CompiledMemory compiled_memory(const Plugin& plugin, CExecutable* executable) {
   Sent<CompiledMemoryArgs> ask;
-  ask->executable = executable_;
-  if (!client_->plugin().try_call(Function::executable_get_compiled_memory_stats, ask)) return {};
-  return {ask->generated_code_size_in_bytes, ask->temp_size_in_bytes};
+  ask->executable = executable;
+  if (!plugin.try_call(Function::executable_get_compiled_memory_stats, ask)) return {};
+  return {ask->generated_code_size_in_bytes, ask->argument_size_in_bytes, ask->output_size_in_bytes,
+          ask->alias_size_in_bytes, ask->temp_size_in_bytes};
 }
+
+CompiledMemory LoadedExecutable::memory() const { return compiled_memory(client_->plugin(), executable_); }
 
 std::string LoadedExecutable::serialized() const {
   Sent<SerializeArgs> serialize;
@@ -45,27 +48,34 @@ std::string LoadedExecutable::serialized() const {
   return bytes;
 }
 
-std::vector<std::shared_ptr<Buffer>> LoadedExecutable::execute(std::span<CBuffer* const> arguments,
-                                                               std::span<const int64_t> kept) const {
+std::vector<LoadedExecutable::Buffers> LoadedExecutable::execute(
+    std::span<const std::vector<CBuffer*>> arguments, std::span<const int64_t> kept) const {
+  const size_t replicas = arguments.size();
   Sent<ExecuteOptions> options;
   options->non_donatable_input_indices = kept.data();
   options->num_non_donatable_input_indices = kept.size();
-  std::vector<CBuffer*> results(outputs_);
-  CBuffer* const* const argument_list = arguments.data();
-  CBuffer** const result_list = results.data();
-  CEvent* complete = nullptr;
+  std::vector<std::vector<CBuffer*>> results(replicas, std::vector<CBuffer*>(outputs_));
+  std::vector<CBuffer* const*> argument_lists;
+  std::vector<CBuffer**> result_lists;
+  for (size_t i = 0; i < replicas; ++i) {
+    argument_lists.push_back(arguments[i].data());
+    result_lists.push_back(results[i].data());
+  }
+  std::vector<CEvent*> complete(replicas);
   Sent<ExecuteArgs> execute;
   execute->executable = loaded_;
   execute->options = &options.args;
-  execute->argument_lists = &argument_list;
-  execute->num_devices = 1;
-  execute->num_args = arguments.size();
-  execute->output_lists = &result_list;
-  execute->device_complete_events = &complete;
+  execute->argument_lists = argument_lists.data();
+  execute->num_devices = replicas;
+  execute->num_args = arguments[0].size();
+  execute->output_lists = result_lists.data();
+  execute->device_complete_events = complete.data();
   client_->plugin().call(Function::loaded_executable_execute, execute, "run a program");
-  std::vector<std::shared_ptr<Buffer>> owned;
-  for (CBuffer* const result : results) owned.push_back(std::make_shared<Buffer>(client_, result));
-  client_->plugin().await(complete, "run a program");
+  std::vector<Buffers> owned(replicas);
+  for (size_t i = 0; i < replicas; ++i) {
+    for (CBuffer* const result : results[i]) owned[i].push_back(std::make_shared<Buffer>(client_, result));
+  }
+  for (CEvent* const event : complete) client_->plugin().await(event, "run a program");
   return owned;
 }
 

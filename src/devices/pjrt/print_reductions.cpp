@@ -1,4 +1,6 @@
 // Folds of many elements into one, and sort.
+#include <numeric>
+
 #include "base/check.h"
 #include "devices/pjrt/writer.h"
 #include "ops/array.h"
@@ -67,8 +69,11 @@ PrintedList print_all_reduce(Writer& w, const Node& node, Operands x) {
   const std::string region = w.region({element, element}, [&](const PrintedList& in) -> PrintedList {
     return {w.emit(folding_op(node.attributes.get<std::string>("kind")), in, element)};
   });
-  return {
-      w.emit("all_reduce", x, node.outputs[0], "replica_groups = dense<0> : tensor<1x1xi64>", {&region, 1})};
+  Ints group(static_cast<size_t>(node.attributes.get_or<int64_t>("replicas", 1)));
+  std::iota(group.begin(), group.end(), int64_t{0});
+  const std::string groups =
+      concat("replica_groups = dense<[[", join(group, ", "), "]]> : tensor<1x", group.size(), "xi64>");
+  return {w.emit("all_reduce", x, node.outputs[0], groups, {&region, 1})};
 }
 
 Printed is_nan(Writer& w, const Printed& x) { return w.compare(x, x, "NE"); }

@@ -1,7 +1,10 @@
 // What XLA takes, and how a graph becomes a Program: its code is StableHLO text.
+#include <algorithm>
+
 #include "base/check.h"
 #include "devices/pjrt/pjrt.h"
 #include "devices/pjrt/stablehlo.h"
+#include "devices/pjrt/tensors.h"
 #include "ir/op.h"
 
 namespace temper::pjrt {
@@ -15,14 +18,28 @@ Claim claim(const TargetFacts&, const Graph& graph, const Node& node) {
   return why.empty() ? Claim{Claim::kernel, "XLA"} : Claim{Claim::refuse, why};
 }
 
+Argument argument(const Graph& graph, const Port& port, const CompileOptions& options) {
+  Argument argument{port.name, graph.type(port.value), options.replicas == 1 ? kFirst : kEach};
+  if (options.replicas == 1 || std::ranges::count(options.shared, port.name) == 0) return argument;
+  argument.layout = kShared;
+  argument.type.shape[0] = argument.type.shape.size(0) * options.replicas;
+  return argument;
+}
+
 Program compile(const TargetFacts&, const Graph& graph, const CompileOptions& options) {
   Program program{.target = "pjrt", .graph = graph, .donations = graph.donations, .options = options};
-  for (const Port& input : graph.inputs) program.inputs.push_back({input.name, graph.type(input.value)});
-  for (const Port& output : graph.outputs) program.outputs.push_back({output.name, graph.type(output.value)});
-  for (const Argument& input : program.inputs) program.memory.arguments += byte_size(input.type);
-  for (const Argument& output : program.outputs) program.memory.outputs += byte_size(output.type);
+  for (const Port& input : graph.inputs) {
+    program.inputs.push_back(argument(graph, input, options));
+    program.memory.arguments += byte_size(graph.type(input.value));
+  }
+  for (const Port& output : graph.outputs) {
+    program.outputs.push_back(argument(graph, output, options));
+    program.memory.outputs += byte_size(graph.type(output.value));
+  }
   for (const Donation& donation : graph.donations)
-    program.memory.outputs -= byte_size(program.outputs[static_cast<size_t>(donation.output)].type);
+    program.memory.donated +=
+        byte_size(graph.type(graph.outputs[static_cast<size_t>(donation.output)].value));
+  program.memory.outputs -= program.memory.donated;
   program.code = stablehlo_text(graph);
   return program;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 
 #include "base/text.h"
 #include "support/data.h"
@@ -179,6 +180,56 @@ TEST_F(CommandLineTest, MemoryIsALimitOfTheProcess) {
   EXPECT_EQ(error.at("kind").text(), "exhausted");
   EXPECT_THAT(error.at("message").text(), HasSubstr("memory: a step of batch 8 needs at least "));
   EXPECT_EQ(temper("inspect mobilenet_v2 --train --batch 8 --plan --memory 150M").code, 4);
+}
+
+TEST_F(CommandLineTest, APlanSaysWhatBecomesOfEachNode) {
+  const Json plan = Json::parse(temper("inspect cnn --train --plan --batch 8 --device cpu --json").output);
+  EXPECT_THAT(keys(plan),
+              IsSupersetOf({"command", "version", "schema", "device", "nodes", "memory", "predicted_ms"}));
+  EXPECT_EQ(plan.at("device").text(), "cpu");
+  std::map<std::string, int> fates;
+  for (const Json& node : plan.at("nodes").items()) {
+    EXPECT_THAT(keys(node), testing::UnorderedElementsAre("name", "op", "fate", "into", "why"));
+    EXPECT_NE(node.at("name").text(), "");
+    EXPECT_EQ(node.at("into").is_null(), node.at("fate").text() == "kernel") << node.dump();
+    ++fates[node.at("fate").text()];
+  }
+  EXPECT_GT(fates["kernel"], 20);
+  EXPECT_GT(fates["fused"], 20);
+  EXPECT_EQ(fates["refused"], 0);
+  const Json& memory = plan.at("memory");
+  EXPECT_THAT(keys(memory),
+              IsSupersetOf({"code", "arguments", "outputs", "temporaries", "total", "limit", "fits"}));
+  int64_t total = 0;
+  for (const char* part : {"code", "arguments", "outputs", "temporaries"}) total += memory.at(part).integer();
+  EXPECT_EQ(memory.at("total").integer(), total);
+  EXPECT_EQ(memory.at("fits").boolean(), total <= memory.at("limit").integer());
+  EXPECT_GT(plan.at("predicted_ms").number(), 0);
+  const std::string text = temper("inspect cnn --train --plan --batch 8 --device cpu").output;
+  EXPECT_THAT(text, HasSubstr("conv2d+max"));
+  EXPECT_THAT(text, HasSubstr(" in all, fits "));
+  EXPECT_THAT(text, HasSubstr("predicted: "));
+}
+
+TEST_F(CommandLineTest, DevicesAndWhyOneIsAbsent) {
+  const Json list = Json::parse(temper("devices --json").output);
+  bool cpu = false, tpu = false;
+  for (const Json& device : list.at("devices").items()) {
+    EXPECT_THAT(keys(device),
+                IsSupersetOf({"name", "kind", "present", "why", "memory_bytes", "peaks", "energy_source"}));
+    EXPECT_EQ(device.at("why").is_null(), device.at("present").boolean()) << device.dump();
+    if (device.at("name").text() == "cpu") {
+      cpu = true;
+      EXPECT_GT(device.at("memory_bytes").integer(), 0);
+      EXPECT_GT(device.at("peaks").at("f32_gflops").number(), 0);
+      EXPECT_GT(device.at("peaks").at("gbytes_per_second").number(), 0);
+    }
+    if (device.at("name").text() != "tpu" || device.at("present").boolean()) continue;
+    tpu = true;
+    EXPECT_THAT(device.at("why").text(), testing::AnyOf(HasSubstr("looked in"), HasSubstr("has no TPU")));
+  }
+  EXPECT_TRUE(cpu);
+  EXPECT_TRUE(tpu) << "on a machine without one";
 }
 
 TEST_F(CommandLineTest, APlanNamesWhatFusionSaves) {

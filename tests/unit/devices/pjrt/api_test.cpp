@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 #include "devices/pjrt/compile_options.h"
+#include "devices/pjrt/plugin_options.h"
+#include "support/expect_error.h"
 #include "support/pjrt.h"
 #include "support/program.h"
 #include "support/temporary_folder.h"
@@ -41,6 +43,10 @@ void add_structs(Checks& checks) {
   SAME_SIZE(PluginInitializeArgs, PJRT_Plugin_Initialize_Args);
   SAME_SIZE(EventArgs, PJRT_Event_Await_Args);
   SAME_SIZE(EventArgs, PJRT_Event_Destroy_Args);
+  SAME_SIZE(NamedValue, PJRT_NamedValue);
+  SAME_PLACE(NamedValue, PJRT_NamedValue, type);
+  checks.offset("PJRT_NamedValue", "int64_value", offsetof(NamedValue, integer_value));
+  checks.offset("PJRT_NamedValue", "value_size", offsetof(NamedValue, value_size));
   SAME_SIZE(ClientCreateArgs, PJRT_Client_Create_Args);
   SAME_PLACE(ClientCreateArgs, PJRT_Client_Create_Args, client);
   SAME_SIZE(ClientArgs, PJRT_Client_Destroy_Args);
@@ -51,6 +57,13 @@ void add_structs(Checks& checks) {
   SAME_PLACE(CProgram, PJRT_Program, format_size);
   SAME_SIZE(ClientCompileArgs, PJRT_Client_Compile_Args);
   SAME_PLACE(ClientCompileArgs, PJRT_Client_Compile_Args, compile_options);
+  SAME_SIZE(TopologyCreateArgs, PJRT_TopologyDescription_Create_Args);
+  SAME_PLACE(TopologyCreateArgs, PJRT_TopologyDescription_Create_Args, topology);
+  SAME_SIZE(TopologyArgs, PJRT_TopologyDescription_Destroy_Args);
+  SAME_SIZE(TopologyTextArgs, PJRT_TopologyDescription_PlatformVersion_Args);
+  SAME_SIZE(TopologyDescriptionsArgs, PJRT_TopologyDescription_GetDeviceDescriptions_Args);
+  SAME_SIZE(CompileArgs, PJRT_Compile_Args);
+  SAME_PLACE(CompileArgs, PJRT_Compile_Args, compile_options);
   SAME_SIZE(TiledLayout, PJRT_Buffer_MemoryLayout_Tiled);
   SAME_SIZE(MemoryLayout, PJRT_Buffer_MemoryLayout);
   SAME_PLACE(MemoryLayout, PJRT_Buffer_MemoryLayout, type);
@@ -102,6 +115,12 @@ void add_functions(Checks& checks) {
   checks.function("PJRT_Device_MemoryStats", Function::device_memory_stats);
   checks.function("PJRT_Executable_Destroy", Function::executable_destroy);
   checks.function("PJRT_Executable_NumOutputs", Function::executable_num_outputs);
+  checks.function("PJRT_TopologyDescription_Create", Function::topology_create);
+  checks.function("PJRT_TopologyDescription_Destroy", Function::topology_destroy);
+  checks.function("PJRT_TopologyDescription_PlatformVersion", Function::topology_platform_version);
+  checks.function("PJRT_TopologyDescription_GetDeviceDescriptions",
+                  Function::topology_get_device_descriptions);
+  checks.function("PJRT_Compile", Function::compile);
   checks.function("PJRT_Executable_Serialize", Function::executable_serialize);
   checks.function("PJRT_LoadedExecutable_Destroy", Function::loaded_executable_destroy);
   checks.function("PJRT_LoadedExecutable_GetExecutable", Function::loaded_executable_get_executable);
@@ -145,8 +164,33 @@ TEST(PjrtApi, TheCheckSeesWhatDiffers) {
 // jaxlib reads these as one replica, one partition, assigned to that device.
 TEST(PjrtApi, CompileOptionsAreTheProtos) {
   const std::string head = "\x1a\x1a\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x20\x01\x28\x01";
-  EXPECT_EQ(compile_options(3), head + "\x4a\x09\x08\x01\x10\x01\x1a\x03\x0a\x01\x03");
-  EXPECT_EQ(compile_options(0), head + std::string("\x4a\x09\x08\x01\x10\x01\x1a\x03\x0a\x01\0", 11));
+  const auto options = [](const std::vector<int64_t>& devices) { return compile_options(devices); };
+  EXPECT_EQ(options({3}), head + "\x4a\x09\x08\x01\x10\x01\x1a\x03\x0a\x01\x03");
+  EXPECT_EQ(options({0}), head + std::string("\x4a\x09\x08\x01\x10\x01\x1a\x03\x0a\x01\0", 11));
+}
+
+// The same for a replica on each of two devices.
+TEST(PjrtApi, CompileOptionsOfReplicas) {
+  const std::string head = "\x1a\x1b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x20\x02\x28\x01";
+  EXPECT_EQ(compile_options(std::vector<int64_t>{2, 3}),
+            head + "\x4a\x0a\x08\x02\x10\x01\x1a\x04\x0a\x02\x02\x03");
+}
+
+TEST(PjrtApi, OptionsOfAPluginAreTyped) {
+  const PluginOptions options("cpu_device_count=8,allocator=bfc,preallocate=false,memory_fraction=0.5,");
+  const auto values = options.values();
+  ASSERT_EQ(values.size(), 4u);
+  const auto name = [&](size_t i) { return std::string(values[i].name, values[i].name_size); };
+  EXPECT_EQ(name(0), "cpu_device_count");
+  EXPECT_EQ(values[0].type, NamedValue::integer);
+  EXPECT_EQ(values[0].integer_value, 8);
+  EXPECT_EQ(values[1].type, NamedValue::text);
+  EXPECT_EQ(std::string(values[1].text_value, values[1].value_size), "bfc");
+  EXPECT_EQ(values[2].type, NamedValue::boolean);
+  EXPECT_FALSE(values[2].boolean_value);
+  EXPECT_EQ(values[3].type, NamedValue::real);
+  EXPECT_EQ(values[3].real_value, 0.5f);
+  expect_error(ErrorKind::invalid, "expected NAME=VALUE, found \"cpu\"", [] { PluginOptions("cpu"); });
 }
 
 TEST(PjrtApi, SpareTailIsCounted) {

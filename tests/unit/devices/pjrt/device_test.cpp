@@ -92,6 +92,19 @@ TEST(PjrtDevice, WhatIsSharedIsNotGivenAway) {
   EXPECT_EQ(to_doubles(download(device, copy)), (std::vector<double>{1, 2, 3}));
 }
 
+TEST(PjrtDevice, PeaksAreMeasuredOnce) {
+  TEMPER_NEED_PLUGIN();
+  Device& device = counted_device();
+  EXPECT_EQ(device.facts().peak_flops, 0);
+  const DeviceFacts facts = device.measure();
+  EXPECT_GT(facts.peak_flops, 1e8);
+  EXPECT_GT(facts.peak_bf16_flops, 1e7);
+  EXPECT_GT(facts.peak_bytes_per_second, 1e8);
+  const int executes = times_called(Function::loaded_executable_execute);
+  EXPECT_EQ(device.measure().peak_flops, facts.peak_flops);
+  EXPECT_EQ(times_called(Function::loaded_executable_execute), executes);
+}
+
 TEST(PjrtDevice, MemoryLimitIsKept) {
   TEMPER_NEED_PLUGIN();
   EXPECT_THROW(compile(counted_device(), sum_graph(), {.memory_limit = 8}), MemoryRefused);

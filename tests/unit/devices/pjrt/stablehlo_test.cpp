@@ -79,6 +79,15 @@ TEST(StableHlo, Loop) {
   expect_golden("loop", stablehlo_text(graph));
 }
 
+TEST(StableHlo, Replicas) {
+  Graph graph;
+  Builder b(graph);
+  b.output("sum", ops::all_reduce(b, input(b, "x", {2}), "sum", 4));
+  EXPECT_NE(stablehlo_text(graph).find("replica_groups = dense<[[0, 1, 2, 3]]> : tensor<1x4xi64>"),
+            std::string::npos)
+      << stablehlo_text(graph);
+}
+
 TEST(StableHlo, Places) {
   Graph graph;
   Builder b(graph);

