@@ -35,8 +35,9 @@ std::vector<KernelStep> dot_general(const Graph& graph, const Node& node) {
     x_at.push_back(concat("k", k)), x_strides.push_back(dot.x_inner[k]);
     y_at.push_back(concat("k", k)), y_strides.push_back(dot.y_inner[k]);
   }
-  w.line("s ", add_product_text(z.dtype, "s", concat("(", sum, ")", w.load(0, linear_text(x_at, x_strides))),
-                                concat("(", sum, ")", w.load(1, linear_text(y_at, y_strides)))),
+  w.line("s ",
+         add_product_text(z.dtype, "s", concat("(", sum, ")", w.load(0, linear_text(x_at, x_strides))),
+                          concat("(", sum, ")", w.load(1, linear_text(y_at, y_strides)))),
          ";");
   for (size_t k = 0; k < dot.inner_sizes.size(); ++k) w.close();
   w.store(0, "i", concat("(", computed_text(z.dtype), ")s"));
@@ -47,11 +48,11 @@ std::vector<KernelStep> dot_general(const Graph& graph, const Node& node) {
 struct Reading {
   std::string place, inside;
 };
-Reading print_place(KernelWriter& w, const ops::ConvDims& dims, size_t d, int64_t size, int64_t window, int64_t out,
-                    std::string_view at) {
+Reading print_place(KernelWriter& w, const ops::ConvDims& dims, size_t d, int64_t size, int64_t window,
+                    int64_t out, std::string_view at) {
   const std::string name = concat("p", d);
-  w.line("const ", w.index(), " ", name, " = ", at, " * ", literal(dims.strides[d]), " - ", literal(dims.low[d]), " + k",
-         d, " * ", literal(dims.w_dilation[d]), ";");
+  w.line("const ", w.index(), " ", name, " = ", at, " * ", literal(dims.strides[d]), " - ",
+         literal(dims.low[d]), " + k", d, " * ", literal(dims.w_dilation[d]), ";");
   const int64_t spread = (size - 1) * dims.x_dilation[d] + 1,
                 last = (out - 1) * dims.strides[d] - dims.low[d] + (window - 1) * dims.w_dilation[d];
   std::string inside;
@@ -73,7 +74,9 @@ std::vector<KernelStep> conv_general(const Graph& graph, const Node& node) {
   const Strings at = w.coordinates("i", sizes, "c");
   const int64_t per_batch_group = sizes[1] / dims.batch_groups, per_group = sizes[1] / dims.groups;
   w.line("const ", w.index(), " image = ", at[0],
-         dims.batch_groups > 1 ? concat(" + ", at[1], " / ", literal(per_batch_group), " * ", literal(sizes[0])) : "",
+         dims.batch_groups > 1
+             ? concat(" + ", at[1], " / ", literal(per_batch_group), " * ", literal(sizes[0]))
+             : "",
          ";");
   w.line("const ", w.index(), " first = ",
          dims.groups > 1 ? concat(at[1], " / ", literal(per_group), " * ", literal(window[1])) : "0", ";");
@@ -90,8 +93,9 @@ std::vector<KernelStep> conv_general(const Graph& graph, const Node& node) {
     x_at.push_back(reading.place);
     w_at.push_back(concat("k", d));
   }
-  w.line("s ", add_product_text(y.dtype, "s", concat("(", sum, ")", w.load(0, linear_text(x_at, x_strides))),
-                                concat("(", sum, ")", w.load(1, linear_text(w_at, w_strides)))),
+  w.line("s ",
+         add_product_text(y.dtype, "s", concat("(", sum, ")", w.load(0, linear_text(x_at, x_strides))),
+                          concat("(", sum, ")", w.load(1, linear_text(w_at, w_strides)))),
          ";");
   for (size_t i = 0; i < opened; ++i) w.close();
   w.store(0, "i", concat("(", computed_text(y.dtype), ")s"));
@@ -110,7 +114,8 @@ DotShape dot_shape(const Graph& graph, const Node& node) {
   const Ints x = graph.type(node.inputs[0]).shape.sizes(), y = graph.type(node.inputs[1]).shape.sizes();
   const Ints x_strides = dense_strides(x), y_strides = dense_strides(y);
   const Ints &x_batch = node.attributes.get<Ints>("x_batch"), &y_batch = node.attributes.get<Ints>("y_batch"),
-             &x_inner = node.attributes.get<Ints>("x_contract"), &y_inner = node.attributes.get<Ints>("y_contract");
+             &x_inner = node.attributes.get<Ints>("x_contract"),
+             &y_inner = node.attributes.get<Ints>("y_contract");
   DotShape dot;
   std::vector<bool> x_taken(x.size(), false), y_taken(y.size(), false);
   const auto pair = [&](const Ints& xs, const Ints& ys, Ints& sizes, Ints& of_x, Ints& of_y) {

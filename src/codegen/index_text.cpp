@@ -54,7 +54,8 @@ std::vector<KernelStep> gather(const Graph& graph, const Node& node) {
   const Ints from = x.shape.sizes(), strides = dense_strides(from),
              kept = other_axes(from.size(), a.get<Ints>("collapsed_slice_dims"));
   const int64_t count = y.shape.elements();
-  KernelWriter w("gather", {raw_dtype(x.dtype), indices.dtype}, {raw_dtype(x.dtype)}, largest_of(graph, node));
+  KernelWriter w("gather", {raw_dtype(x.dtype), indices.dtype}, {raw_dtype(x.dtype)},
+                 largest_of(graph, node));
   w.item(literal(count));
   const std::vector<std::string> at = w.coordinates("i", y.shape.sizes(), "c");
   const IndexText index(indices, a.get<int64_t>("index_vector_dim"));
@@ -137,15 +138,16 @@ class Scatter {
       if (window != windows_.end() && !holds(map_, kept_[static_cast<size_t>(window - windows_.begin())]))
         continue;
       coordinates_[axis] = concat("u", axis);
-      w.open("for (", w.index(), " u", axis, " = 0; u", axis, " < ", literal(update_sizes[axis]), "; ++u", axis,
-             ")");
+      w.open("for (", w.index(), " u", axis, " = 0; u", axis, " < ", literal(update_sizes[axis]), "; ++u",
+             axis, ")");
       ++opened;
     }
     return opened;
   }
 
   void write(KernelWriter& w, std::string_view kind, DType dtype) {
-    const Ints sizes = x_.shape.sizes(), strides = dense_strides(sizes), update_sizes = updates_.shape.sizes();
+    const Ints sizes = x_.shape.sizes(), strides = dense_strides(sizes),
+               update_sizes = updates_.shape.sizes();
     std::vector<std::string> batch, places;
     for (size_t axis = 0; axis < update_sizes.size(); ++axis)
       if (!holds(windows_, static_cast<int64_t>(axis))) batch.push_back(coordinates_[axis]);
@@ -207,7 +209,8 @@ std::vector<KernelStep> dynamic_slice(const Graph& graph, const Node& node) {
   const int64_t count = product_of(sizes);
   KernelWriter w("dynamic_slice", {raw, DType::i64}, {raw}, largest_of(graph, node));
   w.item(literal(count));
-  const std::vector<std::string> at = w.coordinates("i", sizes, "c"), starts = print_starts(w, 1, from, sizes);
+  const std::vector<std::string> at = w.coordinates("i", sizes, "c"),
+                                 starts = print_starts(w, 1, from, sizes);
   w.store(0, "i", w.load(0, concat(linear_text(at, strides), " + ", linear_text(starts, strides))));
   return whole_step(node, w.finish(groups_of(count), kLanes));
 }
@@ -218,15 +221,17 @@ std::vector<KernelStep> dynamic_update_slice(const Graph& graph, const Node& nod
   const int64_t count = product_of(sizes);
   KernelWriter w("dynamic_update_slice", {raw, raw, DType::i64}, {raw}, largest_of(graph, node));
   w.item(literal(count));
-  const std::vector<std::string> at = w.coordinates("i", sizes, "c"), starts = print_starts(w, 2, sizes, window);
+  const std::vector<std::string> at = w.coordinates("i", sizes, "c"),
+                                 starts = print_starts(w, 2, sizes, window);
   std::string inside = "1";
   std::vector<std::string> own;
   for (size_t i = 0; i < sizes.size(); ++i) {
     own.push_back(concat("(", at[i], " - ", starts[i], ")"));
     inside += concat(" && ", own[i], " >= 0 && ", own[i], " < ", literal(window[i]));
   }
-  w.store(0, "i",
-          concat("(", inside, ") ? ", w.load(1, linear_text(own, dense_strides(window))), " : ", w.load(0, "i")));
+  w.store(
+      0, "i",
+      concat("(", inside, ") ? ", w.load(1, linear_text(own, dense_strides(window))), " : ", w.load(0, "i")));
   return whole_step(node, w.finish(groups_of(count), kLanes));
 }
 

@@ -9,7 +9,8 @@ namespace temper {
 
 namespace {
 
-// The unsigned type in which integers of `dtype` are added and multiplied: it wraps, and C widens it no further.
+// The unsigned type in which integers of `dtype` are added and multiplied: it wraps, and C widens it no
+// further.
 std::string_view wrapping(DType dtype) { return bit_width(dtype) == 64 ? "u64" : "u32"; }
 
 std::string wrapped(DType dtype, std::string_view x, std::string_view op, std::string_view y) {
@@ -19,7 +20,8 @@ std::string wrapped(DType dtype, std::string_view x, std::string_view op, std::s
 
 // A function of the preamble that there is for signed and for unsigned 64-bit integers.
 std::string integer_call(DType dtype, std::string_view name, std::string_view x, std::string_view y) {
-  const std::string_view wide = is_signed(dtype) ? "i64" : "u64", kind = is_signed(dtype) ? "signed_" : "unsigned_";
+  const std::string_view wide = is_signed(dtype) ? "i64" : "u64",
+                         kind = is_signed(dtype) ? "signed_" : "unsigned_";
   return concat("(", stored_text(dtype), ")", kind, name, "((", wide, ")", x, ", (", wide, ")", y, ")");
 }
 
@@ -38,25 +40,27 @@ std::string shift(const TapeInstruction& i, std::string_view x, std::string_view
   const std::string_view type = stored_text(i.type), own = unsigned_text(bits);
   const std::string by = concat("(", own, ")", y);
   if (i.op == TapeOp::shift_left)
-    return concat("(", by, " >= ", bits, " ? (", type, ")0 : (", type, ")((", wrapping(i.type), ")", x, " << ", by,
-                  "))");
+    return concat("(", by, " >= ", bits, " ? (", type, ")0 : (", type, ")((", wrapping(i.type), ")", x,
+                  " << ", by, "))");
   if (i.op == TapeOp::shift_right_logical)
     return concat("(", by, " >= ", bits, " ? (", type, ")0 : (", type, ")((", own, ")", x, " >> ", by, "))");
   std::string twin(own);
   twin[0] = 'i';
-  return concat("(", type, ")((", twin, ")", x, " >> (", by, " >= ", bits, " ? ", bits - 1, " : (int)", y, "))");
+  return concat("(", type, ")((", twin, ")", x, " >> (", by, " >= ", bits, " ? ", bits - 1, " : (int)", y,
+                "))");
 }
 
 std::string float_to_integer(DType from, DType to, std::string_view x) {
   const int bits = bit_width(to) - (is_signed(to) ? 1 : 0);
   const bool wide = from == DType::f64;
-  const std::string bound = literal_text(wide ? DType::f64 : DType::f32, bits == 64 ? 0x1p64 : static_cast<double>(uint64_t{1} << bits), 0);
+  const std::string bound = literal_text(wide ? DType::f64 : DType::f32,
+                                         bits == 64 ? 0x1p64 : static_cast<double>(uint64_t{1} << bits), 0);
   const std::string_view type = stored_text(to);
   const uint64_t most = ~uint64_t{0} >> (64 - bits);
   const std::string high = literal_text(to, 0, static_cast<int64_t>(most));
   const std::string low = is_signed(to) ? concat("(", type, ")(-", high, " - 1)") : concat("(", type, ")0");
-  return concat("(isnan(", x, ") ? (", type, ")0 : ", x, " >= ", bound, " ? ", high, " : ", x, " <= ",
-                is_signed(to) ? concat("-", bound) : "0", " ? ", low, " : (", type, ")", x, ")");
+  return concat("(isnan(", x, ") ? (", type, ")0 : ", x, " >= ", bound, " ? ", high, " : ", x,
+                " <= ", is_signed(to) ? concat("-", bound) : "0", " ? ", low, " : (", type, ")", x, ")");
 }
 
 // x rounded to a 16-bit float, as an f32.
@@ -134,7 +138,9 @@ std::string arithmetic(const TapeInstruction& i, std::string_view x, std::string
 
 std::string two_operands(const TapeInstruction& i, const std::string& x, const std::string& y) {
   const DType t = i.type;
-  const auto bits = [&](std::string_view op) { return concat("(", stored_text(t), ")(", x, " ", op, " ", y, ")"); };
+  const auto bits = [&](std::string_view op) {
+    return concat("(", stored_text(t), ")(", x, " ", op, " ", y, ")");
+  };
   switch (i.op) {
     case TapeOp::add:
     case TapeOp::sub:
@@ -203,7 +209,8 @@ std::string neutral_text(ReduceKind kind, DType dtype) {
     case ReduceKind::max:
       return real ? literal_text(dtype, -HUGE_VAL, 0) : literal_text(dtype, 0, sign ? -most - 1 : 0);
     case ReduceKind::min:
-      return real ? literal_text(dtype, HUGE_VAL, 0) : literal_text(dtype, 0, dtype == DType::boolean ? 1 : most);
+      return real ? literal_text(dtype, HUGE_VAL, 0)
+                  : literal_text(dtype, 0, dtype == DType::boolean ? 1 : most);
     case ReduceKind::logical_and:
       return literal_text(dtype, 0, dtype == DType::boolean ? 1 : sign ? -1 : most);
     case ReduceKind::logical_or:
@@ -213,8 +220,10 @@ std::string neutral_text(ReduceKind kind, DType dtype) {
 }
 
 std::string fold_text(ReduceKind kind, DType dtype, std::string_view x, std::string_view y) {
-  static constexpr TapeOp kOps[] = {TapeOp::add, TapeOp::mul, TapeOp::max, TapeOp::min, TapeOp::bit_and, TapeOp::bit_or};
-  return two_operands({kOps[static_cast<size_t>(kind)], dtype, dtype, {0, 1, -1}}, std::string(x), std::string(y));
+  static constexpr TapeOp kOps[] = {TapeOp::add, TapeOp::mul,     TapeOp::max,
+                                    TapeOp::min, TapeOp::bit_and, TapeOp::bit_or};
+  return two_operands({kOps[static_cast<size_t>(kind)], dtype, dtype, {0, 1, -1}}, std::string(x),
+                      std::string(y));
 }
 
 }  // namespace temper

@@ -67,8 +67,8 @@ KernelWriter::KernelWriter(std::string kind, std::vector<DType> reads, std::vect
       writes_(std::move(writes)) {
   const auto operand = [&](std::string_view qualifier, std::string_view name, size_t i, DType dtype) {
     const std::string_view type = stored_text(dtype);
-    parameters_ += concat(parameters_.empty() ? "" : ", ", "GLOBAL ", qualifier, "u8* m", name, i, ", u64 o",
-                          name, i);
+    parameters_ +=
+        concat(parameters_.empty() ? "" : ", ", "GLOBAL ", qualifier, "u8* m", name, i, ", u64 o", name, i);
     line("GLOBAL ", qualifier, type, "* ", name, i, " = (GLOBAL ", qualifier, type, "*)(m", name, i, " + o",
          name, i, ");");
   };

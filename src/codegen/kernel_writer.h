@@ -20,18 +20,19 @@ inline constexpr int kLanes = 128;  // of kernels whose items know nothing of ea
 int64_t groups_of(int64_t items, int lanes = kLanes);
 
 // Elements as they lie in memory and as they are computed with.
-bool has_element_text(DType dtype);                     // whether kernels can hold it
-std::string_view stored_text(DType dtype);              // "u16" for f16
-std::string_view computed_text(DType dtype);            // "f32" for f16
-std::string_view unsigned_text(int bits);               // "u32"
-DType raw_dtype(DType dtype);                           // the unsigned integer as wide: for moves
-std::string load_text(DType dtype, std::string_view element);   // as computed with
-std::string store_text(DType dtype, std::string_view value);    // as stored
+bool has_element_text(DType dtype);                            // whether kernels can hold it
+std::string_view stored_text(DType dtype);                     // "u16" for f16
+std::string_view computed_text(DType dtype);                   // "f32" for f16
+std::string_view unsigned_text(int bits);                      // "u32"
+DType raw_dtype(DType dtype);                                  // the unsigned integer as wide: for moves
+std::string load_text(DType dtype, std::string_view element);  // as computed with
+std::string store_text(DType dtype, std::string_view value);   // as stored
 std::string literal_text(DType dtype, double real, int64_t integer);  // as computed with
 
 class KernelWriter {
  public:
-  // `reads` are called x0, x1 ...; `writes` y0, y1 ...; `numbers` n0, n1 ... No index is larger than `largest`.
+  // `reads` are called x0, x1 ...; `writes` y0, y1 ...; `numbers` n0, n1 ... No index is larger than
+  // `largest`.
   KernelWriter(std::string kind, std::vector<DType> reads, std::vector<DType> writes, int64_t largest,
                size_t numbers = 0);
 

@@ -100,11 +100,8 @@ std::vector<KernelStep> concatenate(const Graph& graph, const Node& node) {
   return steps;
 }
 
-constexpr NodePrinter kPrinters[] = {{"transpose", transpose},
-                                     {"slice", slice},
-                                     {"reverse", reverse},
-                                     {"pad", pad},
-                                     {"concat", concatenate}};
+constexpr NodePrinter kPrinters[] = {
+    {"transpose", transpose}, {"slice", slice}, {"reverse", reverse}, {"pad", pad}, {"concat", concatenate}};
 
 }  // namespace
 

@@ -32,7 +32,8 @@ std::vector<Axis> axes_of(const Tape& tape, std::span<const Type> inputs) {
       else if (own < 0)
         axis.strides.push_back(0);
       else
-        axis.strides.push_back(dense_strides(inputs[static_cast<size_t>(source.input)].shape.sizes())[static_cast<size_t>(own)]);
+        axis.strides.push_back(
+            dense_strides(inputs[static_cast<size_t>(source.input)].shape.sizes())[static_cast<size_t>(own)]);
     }
     axis.strides.push_back(full[a]);
     bool joins = !axes.empty() && axes.back().reduced == axis.reduced;
@@ -65,7 +66,8 @@ class TapePrinter {
   }
 
   KernelText print() {
-    if (std::ranges::none_of(tape_.results, &TapeResult::reduced)) return axes_.size() <= 1 ? flat() : spread();
+    if (std::ranges::none_of(tape_.results, &TapeResult::reduced))
+      return axes_.size() <= 1 ? flat() : spread();
     return folded_ <= kAlone || kept_ >= kManyResults ? folded_by_items() : folded_by_groups();
   }
 
@@ -101,7 +103,8 @@ class TapePrinter {
     for (size_t a = 0; a < axes_.size(); ++a) {
       if (!axes_[a].reduced) continue;
       at[a] = concat("r", a);
-      w.open("for (", w.index(), " ", at[a], " = 0; ", at[a], " < ", literal(axes_[a].size), "; ++", at[a], ")");
+      w.open("for (", w.index(), " ", at[a], " = 0; ", at[a], " < ", literal(axes_[a].size), "; ++", at[a],
+             ")");
     }
     body(w, at, all_strides());
     for (const Axis& axis : axes_)
@@ -134,7 +137,9 @@ class TapePrinter {
     w.line("BARRIER;");
     w.open("if (lane < width)");
     each_folded([&](size_t k, const TapeResult& r) {
-      w.line("t", k, "[lane] = ", fold_text(r.kind, folding(r.dtype), concat("t", k, "[lane]"), concat("t", k, "[lane + width]")), ";");
+      w.line("t", k, "[lane] = ",
+             fold_text(r.kind, folding(r.dtype), concat("t", k, "[lane]"), concat("t", k, "[lane + width]")),
+             ";");
     });
     w.close();
     w.close();
@@ -226,10 +231,13 @@ class TapePrinter {
 bool has_text(const Tape& tape, bool f64) {
   const auto has = [&](DType dtype) { return has_element_text(dtype) && (f64 || dtype != DType::f64); };
   return std::ranges::all_of(tape.sources, [&](const TapeSource& s) { return has(s.dtype); }) &&
-         std::ranges::all_of(tape.code, [&](const TapeInstruction& i) { return has(i.type) && has(i.result); }) &&
+         std::ranges::all_of(tape.code,
+                             [&](const TapeInstruction& i) { return has(i.type) && has(i.result); }) &&
          std::ranges::all_of(tape.results, [&](const TapeResult& r) { return has(r.dtype); });
 }
 
-KernelText tape_kernel(const Tape& tape, std::span<const Type> inputs) { return TapePrinter(tape, inputs).print(); }
+KernelText tape_kernel(const Tape& tape, std::span<const Type> inputs) {
+  return TapePrinter(tape, inputs).print();
+}
 
 }  // namespace temper

@@ -8,8 +8,8 @@ namespace temper {
 // Whether every type in the tape can be written in C-like source; `f64`: whether there is one.
 bool has_text(const Tape& tape, bool f64);
 
-// Operands: the cluster's inputs in their order, of `dtypes`; then one per result. Reduced results are added up
-// in an order that depends on the tape alone.
+// Operands: the cluster's inputs in their order, of `dtypes`; then one per result. Reduced results are added
+// up in an order that depends on the tape alone.
 KernelText tape_kernel(const Tape& tape, std::span<const Type> inputs);
 
 // The value of an instruction whose operands have these names.

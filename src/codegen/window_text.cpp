@@ -24,19 +24,21 @@ std::vector<KernelStep> reduce_window(const Graph& graph, const Node& node) {
   std::vector<std::string> places = at;
   size_t opened = 0;
   for (size_t axis = 0; axis < sizes.size(); ++axis) {
-    const bool bounded = low[axis] > 0 || (sizes[axis] - 1) * strides[axis] + (window[axis] - 1) * dilations[axis] -
-                                                  low[axis] >= from[axis];
+    const bool bounded =
+        low[axis] > 0 ||
+        (sizes[axis] - 1) * strides[axis] + (window[axis] - 1) * dilations[axis] - low[axis] >= from[axis];
     if (window[axis] == 1 && strides[axis] == 1 && !bounded) continue;
     places[axis] = concat("p", axis);
     w.open("for (", w.index(), " w", axis, " = 0; w", axis, " < ", literal(window[axis]), "; ++w", axis, ")");
-    w.line("const ", w.index(), " p", axis, " = ", at[axis], " * ", literal(strides[axis]), " - ", literal(low[axis]),
-           " + w", axis, " * ", literal(dilations[axis]), ";");
+    w.line("const ", w.index(), " p", axis, " = ", at[axis], " * ", literal(strides[axis]), " - ",
+           literal(low[axis]), " + w", axis, " * ", literal(dilations[axis]), ";");
     ++opened;
     if (!bounded) continue;
     w.open("if (p", axis, " >= 0 && p", axis, " < ", literal(from[axis]), ")");
     ++opened;
   }
-  w.line("s = ", fold_text(kind, folding(y.dtype), "s", w.load(0, linear_text(places, dense_strides(from)))), ";");
+  w.line("s = ", fold_text(kind, folding(y.dtype), "s", w.load(0, linear_text(places, dense_strides(from)))),
+         ";");
   for (size_t i = 0; i < opened; ++i) w.close();
   w.store(0, "i", "s");
   return whole_step(node, w.finish(groups_of(product_of(sizes)), kLanes));
@@ -48,7 +50,8 @@ struct Lines {
 };
 Lines lines_of(const Shape& shape, int64_t axis) {
   const Ints sizes = shape.sizes();
-  const int64_t step = dense_strides(sizes)[static_cast<size_t>(axis)], length = sizes[static_cast<size_t>(axis)];
+  const int64_t step = dense_strides(sizes)[static_cast<size_t>(axis)],
+                length = sizes[static_cast<size_t>(axis)];
   return {length == 0 ? 0 : shape.elements() / length, length, step};
 }
 
@@ -61,12 +64,13 @@ std::vector<KernelStep> arg_reduce(const Graph& graph, const Node& node) {
   const bool last = a.get<bool>("last"), real = is_float(x.dtype);
   KernelWriter w("arg_reduce", {x.dtype}, {y.dtype}, largest_of(graph, node));
   w.item(literal(y.shape.elements()));
-  w.line("const ", w.index(), " base = i / ", literal(lines.step), " * ", literal(lines.step * lines.length), " + i % ",
-         literal(lines.step), ";");
+  w.line("const ", w.index(), " base = i / ", literal(lines.step), " * ", literal(lines.step * lines.length),
+         " + i % ", literal(lines.step), ";");
   w.line(w.index(), " found = 0;");
   w.line(computed_text(x.dtype), " best = ", w.load(0, "base"), ";");
   w.open("for (", w.index(), " j = 1; j < ", literal(lines.length), "; ++j)");
-  w.line("const ", computed_text(x.dtype), " v = ", w.load(0, concat("base + j * ", literal(lines.step))), ";");
+  w.line("const ", computed_text(x.dtype), " v = ", w.load(0, concat("base + j * ", literal(lines.step))),
+         ";");
   const std::string equal = !last ? "0" : real ? "(v == best || (isnan(v) && isnan(best)))" : "v == best";
   const std::string beats = concat("v", sign, "best");
   w.open("if (", real ? concat("(isnan(v) && !isnan(best)) || (", beats, ")") : beats, " || ", equal, ")");
@@ -88,12 +92,13 @@ std::vector<KernelStep> sort(const Graph& graph, const Node& node) {
   KernelWriter w("sort", dtypes, dtypes, largest_of(graph, node));
   const int64_t count = key.shape.elements();
   w.item(literal(count));
-  w.line("const ", w.index(), " own = i / ", literal(lines.step), " % ", literal(std::max<int64_t>(lines.length, 1)),
-         ", base = i - own * ", literal(lines.step), ";");
+  w.line("const ", w.index(), " own = i / ", literal(lines.step), " % ",
+         literal(std::max<int64_t>(lines.length, 1)), ", base = i - own * ", literal(lines.step), ";");
   w.line("const ", computed_text(key.dtype), " v = ", w.load(0, "i"), ";");
   w.line(w.index(), " rank = 0;");
   w.open("for (", w.index(), " j = 0; j < ", literal(lines.length), "; ++j)");
-  w.line("const ", computed_text(key.dtype), " u = ", w.load(0, concat("base + j * ", literal(lines.step))), ";");
+  w.line("const ", computed_text(key.dtype), " u = ", w.load(0, concat("base + j * ", literal(lines.step))),
+         ";");
   if (is_float(key.dtype)) {
     w.line("const int before = isnan(v) ? !isnan(u) : u", sign, "v, equal = isnan(v) ? isnan(u) : u == v;");
   } else {
@@ -106,7 +111,8 @@ std::vector<KernelStep> sort(const Graph& graph, const Node& node) {
   return whole_step(node, w.finish(groups_of(count), kLanes));
 }
 
-constexpr NodePrinter kPrinters[] = {{"reduce_window", reduce_window}, {"arg_reduce", arg_reduce}, {"sort", sort}};
+constexpr NodePrinter kPrinters[] = {
+    {"reduce_window", reduce_window}, {"arg_reduce", arg_reduce}, {"sort", sort}};
 
 }  // namespace
 

@@ -21,7 +21,8 @@ using Built = void (*)(CProgram*, void*);
 inline constexpr Status kSuccess = 0, kDeviceNotFound = -1, kAllocationFailed = -4, kOutOfResources = -5,
                         kOutOfHostMemory = -6, kBuildFailed = -11, kInvalidBufferSize = -61,
                         kNoPlatform = -1001;
-inline constexpr uint64_t kAllDevices = 0xFFFFFFFF, kTypeCpu = 1 << 1, kTypeGpu = 1 << 2, kTypeAccelerator = 1 << 3;
+inline constexpr uint64_t kAllDevices = 0xFFFFFFFF, kTypeCpu = 1 << 1, kTypeGpu = 1 << 2,
+                          kTypeAccelerator = 1 << 3;
 inline constexpr uint64_t kReadWrite = 1 << 0;
 inline constexpr uint64_t kFusedMultiplyAdd = 1 << 5;
 enum : uint32_t {
@@ -36,6 +37,7 @@ enum : uint32_t {
   kDeviceName = 0x102B,
   kDriverVersion = 0x102D,
   kDeviceVersion = 0x102F,
+  kDeviceVectorFloats = 0x103A,
   kDeviceExtensions = 0x1030,
   kPlatformName = 0x0902,
   kPlatformVersion = 0x0901,

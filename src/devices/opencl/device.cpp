@@ -9,7 +9,8 @@ namespace {
 
 class OpenclDevice : public Device {
  public:
-  OpenclDevice(std::string name, std::shared_ptr<Driver> driver) : name_(std::move(name)), driver_(std::move(driver)) {
+  OpenclDevice(std::string name, std::shared_ptr<Driver> driver)
+      : name_(std::move(name)), driver_(std::move(driver)) {
     const uint64_t type = driver_->number(kDeviceType);
     facts_.target = {.name = "opencl"};
     facts_.target.facts = {{"device", driver_->name()},
@@ -17,7 +18,10 @@ class OpenclDevice : public Device {
                            {"platform", driver_->platform()},
                            {"version", driver_->text(kDeviceVersion)},
                            {"units", concat(driver_->number(kDeviceComputeUnits))},
-                           {"type", type & kTypeCpu ? "cpu" : type & kTypeGpu ? "gpu" : "accelerator"},
+                           {"type", type & kTypeCpu   ? "cpu"
+                                    : type & kTypeGpu ? "gpu"
+                                                      : "accelerator"},
+                           {"vector", concat(driver_->number(kDeviceVectorFloats))},
                            {"f64", has_extension("cl_khr_fp64") ? "yes" : "no"}};
     facts_.target.memory_bytes = static_cast<int64_t>(driver_->number(kDeviceMemory));
     facts_.description = concat(driver_->name(), ", ", driver_->number(kDeviceComputeUnits), " units");
@@ -34,7 +38,8 @@ class OpenclDevice : public Device {
   }
 
   void copy(const Tensor& from, Tensor& to) override {
-    TEMPER_CHECK(from.type() == to.type(), "copy from ", to_string(from.type()), " to ", to_string(to.type()));
+    TEMPER_CHECK(from.type() == to.type(), "copy from ", to_string(from.type()), " to ",
+                 to_string(to.type()));
     if (from.on_host()) {
       driver_->write(from.data(), {memory_of(to).get(), 0}, from.bytes());
     } else if (to.on_host()) {
@@ -64,7 +69,8 @@ class OpenclDevice : public Device {
 
 std::unique_ptr<Device> open(std::string_view which) {
   const int number = device_number("opencl", which);
-  return std::make_unique<OpenclDevice>(concat("opencl", which.empty() ? "" : ":", which), Driver::create(number));
+  return std::make_unique<OpenclDevice>(concat("opencl", which.empty() ? "" : ":", which),
+                                        Driver::create(number));
 }
 
 }  // namespace

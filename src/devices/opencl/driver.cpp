@@ -36,8 +36,8 @@ std::string status_text(Status status) {
 }  // namespace
 
 void fail(Status status, std::string_view device, std::string_view what) {
-  const bool memory = status == kAllocationFailed || status == kOutOfResources || status == kOutOfHostMemory ||
-                      status == kInvalidBufferSize;
+  const bool memory = status == kAllocationFailed || status == kOutOfResources ||
+                      status == kOutOfHostMemory || status == kInvalidBufferSize;
   throw Error(memory ? ErrorKind::exhausted : ErrorKind::device,
               concat("'", device, "' could not ", what, ": ", status_text(status)));
 }
@@ -49,9 +49,9 @@ const Loader& Loader::open() {
 }
 
 Loader::Loader(const std::string& file) : library_(open_library(file)) {
-#define TEMPER_OPENCL_CALL(name, result, parameters)                                                       \
-  api_.name = reinterpret_cast<result(*) parameters>(library_.find(#name));                                \
-  if (!api_.name)                                                                                          \
+#define TEMPER_OPENCL_CALL(name, result, parameters)                        \
+  api_.name = reinterpret_cast<result(*) parameters>(library_.find(#name)); \
+  if (!api_.name)                                                           \
     throw Error(ErrorKind::device, concat("'", file, "' is no OpenCL 1.2 loader: it lacks ", #name));
   TEMPER_OPENCL_CALLS(TEMPER_OPENCL_CALL)
 #undef TEMPER_OPENCL_CALL
@@ -62,8 +62,7 @@ std::vector<Found> find_devices(const Loader& loader) {
   uint32_t count = 0;
   Status status = api.clGetPlatformIDs(0, nullptr, &count);
   if (status == kNoPlatform || (status == kSuccess && count == 0))
-    throw Error(ErrorKind::device,
-                concat("'", loader.name(), "' knows no OpenCL platform: ", kHowToGet));
+    throw Error(ErrorKind::device, concat("'", loader.name(), "' knows no OpenCL platform: ", kHowToGet));
   if (status != kSuccess) fail(status, loader.name(), "list its platforms");
   std::vector<CPlatform*> platforms(count);
   api.clGetPlatformIDs(count, platforms.data(), nullptr);
@@ -77,9 +76,10 @@ std::vector<Found> find_devices(const Loader& loader) {
     for (CDevice* const device : devices) found.push_back({platform, device});
   }
   if (found.empty())
-    throw Error(ErrorKind::device, concat("'", loader.name(), "' knows ", platforms.size(),
-                                          platforms.size() == 1 ? " OpenCL platform" : " OpenCL platforms",
-                                          ", but no device: is it there, and may you use it (groups video, render)?"));
+    throw Error(ErrorKind::device,
+                concat("'", loader.name(), "' knows ", platforms.size(),
+                       platforms.size() == 1 ? " OpenCL platform" : " OpenCL platforms",
+                       ", but no device: is it there, and may you use it (groups video, render)?"));
   return found;
 }
 
@@ -87,7 +87,8 @@ std::shared_ptr<Driver> Driver::create(int number) {
   const Loader& loader = Loader::open();
   const std::vector<Found> found = find_devices(loader);
   if (static_cast<size_t>(number) >= found.size())
-    throw Error(ErrorKind::device, concat("there are ", found.size(), " OpenCL devices, none with number ", number));
+    throw Error(ErrorKind::device,
+                concat("there are ", found.size(), " OpenCL devices, none with number ", number));
   const Found& wanted = found[static_cast<size_t>(number)];
   return std::make_shared<Driver>(loader, wanted.platform, wanted.device);
 }
@@ -137,15 +138,15 @@ uint64_t Driver::number(uint32_t what) const {
 
 void Driver::write(const void* from, Place to, int64_t bytes) const {
   if (bytes > 0)
-    check(api_.clEnqueueWriteBuffer(queue_, to.memory, 1, to.offset, static_cast<size_t>(bytes), from, 0, nullptr,
-                                    nullptr),
+    check(api_.clEnqueueWriteBuffer(queue_, to.memory, 1, to.offset, static_cast<size_t>(bytes), from, 0,
+                                    nullptr, nullptr),
           "take a tensor");
 }
 
 void Driver::read(Place from, void* to, int64_t bytes) const {
   if (bytes > 0)
-    check(api_.clEnqueueReadBuffer(queue_, from.memory, 1, from.offset, static_cast<size_t>(bytes), to, 0, nullptr,
-                                   nullptr),
+    check(api_.clEnqueueReadBuffer(queue_, from.memory, 1, from.offset, static_cast<size_t>(bytes), to, 0,
+                                   nullptr, nullptr),
           "give a tensor back");
 }
 
@@ -159,8 +160,8 @@ void Driver::copy(Place from, Place to, int64_t bytes) const {
 void Driver::zero(Place at, int64_t bytes) const {
   const unsigned char zero = 0;
   if (bytes > 0)
-    check(api_.clEnqueueFillBuffer(queue_, at.memory, &zero, 1, at.offset, static_cast<size_t>(bytes), 0, nullptr,
-                                   nullptr),
+    check(api_.clEnqueueFillBuffer(queue_, at.memory, &zero, 1, at.offset, static_cast<size_t>(bytes), 0,
+                                   nullptr, nullptr),
           "fill a tensor");
 }
 

@@ -62,7 +62,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   ~Driver();
 
   const Api& api() const { return api_; }
-  std::string text(uint32_t what) const;    // of the device
+  std::string text(uint32_t what) const;  // of the device
   uint64_t number(uint32_t what) const;
   std::string platform() const;
   const std::string& name() const { return name_; }  // for messages

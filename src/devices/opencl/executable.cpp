@@ -52,7 +52,8 @@ class OpenclExecutable : public Executable {
     TEMPER_CHECK(arguments.size() == program_->inputs.size() && results.size() == program_->outputs.size(),
                  "got ", arguments.size(), " arguments and ", results.size(), " results");
     own.arguments.clear();
-    for (size_t i = 0; i < arguments.size(); ++i) own.arguments.push_back(place_of(arguments[i], program_->inputs[i]));
+    for (size_t i = 0; i < arguments.size(); ++i)
+      own.arguments.push_back(place_of(arguments[i], program_->inputs[i]));
     std::vector<Tensor> given(program_->donations.size());  // what a failed run loses
     for (size_t i = 0; i < given.size(); ++i) {
       given[i] = std::exchange(arguments[static_cast<size_t>(program_->donations[i].input)], Tensor());
@@ -92,7 +93,8 @@ std::string largest_arguments(const Program& program) {
   std::ranges::stable_sort(arguments, std::greater(), [](const Argument& a) { return byte_size(a.type); });
   arguments.resize(std::min<size_t>(arguments.size(), 3));
   std::vector<std::string> texts;
-  for (const Argument& argument : arguments) texts.push_back(concat(argument.name, " ", to_string(argument.type)));
+  for (const Argument& argument : arguments)
+    texts.push_back(concat(argument.name, " ", to_string(argument.type)));
   return join(texts, ", ");
 }
 

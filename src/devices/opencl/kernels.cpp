@@ -4,7 +4,8 @@
 
 namespace temper::opencl {
 
-BuiltProgram::BuiltProgram(std::shared_ptr<Driver> driver, const std::string& source) : driver_(std::move(driver)) {
+BuiltProgram::BuiltProgram(std::shared_ptr<Driver> driver, const std::string& source)
+    : driver_(std::move(driver)) {
   build(source);
 }
 
@@ -17,20 +18,23 @@ void BuiltProgram::build(const std::string& source) {
   Status status = kSuccess;
   const char* const text = source.c_str();
   const size_t size = source.size();
-  program_ = api.clCreateProgramWithSource(driver_->context(), 1, const_cast<const char**>(&text), &size, &status);
+  program_ =
+      api.clCreateProgramWithSource(driver_->context(), 1, const_cast<const char**>(&text), &size, &status);
   driver_->check(status, "take a program");
   CDevice* const device = driver_->device();
   const bool fused = (driver_->number(kDeviceSingleFloats) & kFusedMultiplyAdd) != 0;
-  status = api.clBuildProgram(program_, 1, &device, fused ? "-DFUSED_MULTIPLY_ADD" : "", nullptr, nullptr);
+  status =
+      api.clBuildProgram(program_, 1, &device, fused ? "-w -DFUSED_MULTIPLY_ADD" : "-w", nullptr, nullptr);
   if (status != kSuccess)
-    throw Error(ErrorKind::device, concat("'", driver_->name(), "' could not build a program (OpenCL error ", status,
-                                          "): ", log()));
+    throw Error(ErrorKind::device, concat("'", driver_->name(), "' could not build a program (OpenCL error ",
+                                          status, "): ", log()));
 }
 
 std::string BuiltProgram::log() const {
   const Api& api = driver_->api();
   size_t size = 0;
-  if (api.clGetProgramBuildInfo(program_, driver_->device(), kBuildLog, 0, nullptr, &size) != kSuccess || size < 2)
+  if (api.clGetProgramBuildInfo(program_, driver_->device(), kBuildLog, 0, nullptr, &size) != kSuccess ||
+      size < 2)
     return "its compiler says nothing";
   std::string text(size, '\0');
   api.clGetProgramBuildInfo(program_, driver_->device(), kBuildLog, size, text.data(), nullptr);

@@ -17,9 +17,11 @@ bool overwrites(const Plan& plan, size_t writer, int output, int argument) {
   for (size_t reader = writer; reader < plan.launches.size(); ++reader) {
     const Launch& launch = plan.launches[reader];
     for (int input = 0; input < launch.reads; ++input) {
-      if (!is(plan.buffers[static_cast<size_t>(launch.buffers[static_cast<size_t>(input)])], Buffer::argument, argument))
+      if (!is(plan.buffers[static_cast<size_t>(launch.buffers[static_cast<size_t>(input)])], Buffer::argument,
+              argument))
         continue;
-      if (reader > writer || std::ranges::find(launch.in_place, std::pair{input, output}) == launch.in_place.end())
+      if (reader > writer ||
+          std::ranges::find(launch.in_place, std::pair{input, output}) == launch.in_place.end())
         return true;
     }
   }

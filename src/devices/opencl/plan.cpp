@@ -21,7 +21,9 @@ int KernelTable::add(const KernelText& kernel) {
   return at->second;
 }
 
-std::string KernelTable::name(int number) const { return concat("k", number, "_", kinds_[static_cast<size_t>(number)]); }
+std::string KernelTable::name(int number) const {
+  return concat("k", number, "_", kinds_[static_cast<size_t>(number)]);
+}
 
 std::string KernelTable::source() const {
   std::string source = preamble(opencl_c());
@@ -84,7 +86,8 @@ class Planner {
     const Node& root = graph_.nodes()[static_cast<size_t>(work.cluster.nodes.back())];
     LaunchProfile about{.name = root.name.empty() ? std::string(root.op->name) : root.name,
                         .kind = work.cluster.kind};
-    for (const int node : work.cluster.nodes) about.flops += flops(graph_, graph_.nodes()[static_cast<size_t>(node)]);
+    for (const int node : work.cluster.nodes)
+      about.flops += flops(graph_, graph_.nodes()[static_cast<size_t>(node)]);
     for (const Value input : work.inputs) about.bytes += byte_size(graph_.type(input));
     for (const Value output : work.outputs) about.bytes += byte_size(graph_.type(output));
     if (is_control(root)) return add_control(work, root, about);
@@ -93,7 +96,11 @@ class Planner {
   }
 
   Launch launch_of(const KernelText& text, const LaunchProfile& about) {
-    return {.kernel = kernels_.add(text), .groups = text.groups, .lanes = text.lanes, .numbers = text.numbers, .about = about};
+    return {.kernel = kernels_.add(text),
+            .groups = text.groups,
+            .lanes = text.lanes,
+            .numbers = text.numbers,
+            .about = about};
   }
 
   void add_node(const Work& work, const Node& node, LaunchProfile about) {
@@ -102,7 +109,8 @@ class Planner {
     for (const Value output : work.outputs) operands.push_back(write(output));
     for (const KernelStep& step : kernels_of(facts_, graph_, node)) {
       Launch launch = launch_of(step.kernel, about);
-      for (const int operand : step.operands) launch.buffers.push_back(operands[static_cast<size_t>(operand)]);
+      for (const int operand : step.operands)
+        launch.buffers.push_back(operands[static_cast<size_t>(operand)]);
       launch.reads = static_cast<int>(step.reads);
       plan_.launches.push_back(std::move(launch));
       about.flops = about.bytes = 0;  // told once
@@ -181,7 +189,8 @@ class Planner {
     control->length = node.attributes.get_or<int64_t>("length", 0);
     control->reverse = node.attributes.get_or<bool>("reverse", false);
     int64_t bytes = 0, arena = 0;
-    for (size_t i = 0; i < control->carries; ++i) control->second.push_back(take(bytes, control->input_bytes[i]));
+    for (size_t i = 0; i < control->carries; ++i)
+      control->second.push_back(take(bytes, control->input_bytes[i]));
     control->verdict = take(bytes, 1);
     control->body_arena = bytes;
     for (const Graph& region : node.regions) {

@@ -12,9 +12,9 @@ namespace temper::opencl {
 // The kernels of a program, regions included; equal ones once.
 class KernelTable {
  public:
-  int add(const KernelText& kernel);           // its number
-  std::string name(int number) const;          // "k3_map"
-  std::string source() const;                  // the whole program's
+  int add(const KernelText& kernel);   // its number
+  std::string name(int number) const;  // "k3_map"
+  std::string source() const;          // the whole program's
   size_t size() const { return kinds_.size(); }
 
  private:
@@ -24,7 +24,7 @@ class KernelTable {
 
 struct Buffer {
   enum Where { arena, argument, result, constant } where = arena;
-  int index = 0;              // of the argument, result or constant
+  int index = 0;  // of the argument, result or constant
   int64_t bytes = 0, offset = 0;
   int first = -1, last = -1;  // launches that touch it
 };

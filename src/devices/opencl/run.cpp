@@ -6,7 +6,9 @@ namespace temper::opencl {
 
 namespace {
 
-Place further(Place place, int64_t bytes) { return {place.memory, place.offset + static_cast<uint64_t>(bytes)}; }
+Place further(Place place, int64_t bytes) {
+  return {place.memory, place.offset + static_cast<uint64_t>(bytes)};
+}
 
 bool same(const Place& a, const Place& b) { return a.memory == b.memory && a.offset == b.offset; }
 
@@ -24,8 +26,8 @@ PlanConstants::PlanConstants(const std::shared_ptr<Driver>& driver, const Plan& 
   }
 }
 
-PlanState::PlanState(const Driver& driver, const BuiltProgram& program, const KernelTable& kernels, const Plan& plan,
-                     const PlanConstants& constants)
+PlanState::PlanState(const Driver& driver, const BuiltProgram& program, const KernelTable& kernels,
+                     const Plan& plan, const PlanConstants& constants)
     : driver_(driver), plan_(plan), constants_(constants) {
   for (size_t i = 0; i < plan.launches.size(); ++i) {
     const Launch& launch = plan.launches[i];
@@ -33,12 +35,13 @@ PlanState::PlanState(const Driver& driver, const BuiltProgram& program, const Ke
     set_.emplace_back(launch.kernel < 0 ? 0 : launch.buffers.size());
     bodies_.emplace_back();
     for (size_t k = 0; launch.control && k < launch.control->bodies.size(); ++k)
-      bodies_.back().push_back(std::make_unique<PlanState>(driver, program, kernels, launch.control->bodies[k],
-                                                           constants.bodies[i][k]));
+      bodies_.back().push_back(std::make_unique<PlanState>(
+          driver, program, kernels, launch.control->bodies[k], constants.bodies[i][k]));
     const auto first = static_cast<uint32_t>(2 * launch.buffers.size());
     for (uint32_t k = 0; k < launch.numbers.size(); ++k)
-      driver.check(driver.api().clSetKernelArg(kernels_.back(), first + k, sizeof(int64_t), &launch.numbers[k]),
-                   "take a kernel's numbers");
+      driver.check(
+          driver.api().clSetKernelArg(kernels_.back(), first + k, sizeof(int64_t), &launch.numbers[k]),
+          "take a kernel's numbers");
   }
 }
 
@@ -52,8 +55,8 @@ void PlanState::set_profiling(bool on) {
   if (on) measured_ = launches_of(plan_);
 }
 
-Place PlanState::place_of(const Buffer& buffer, std::span<const Place> arguments, std::span<const Place> results,
-                          Place arena) const {
+Place PlanState::place_of(const Buffer& buffer, std::span<const Place> arguments,
+                          std::span<const Place> results, Place arena) const {
   const auto index = static_cast<size_t>(buffer.index);
   switch (buffer.where) {
     case Buffer::argument:
@@ -114,7 +117,8 @@ void PlanState::run_control(size_t number, std::span<const Place> places) {
   const Control& control = *plan_.launches[number].control;
   auto& bodies = bodies_[number];
   const size_t inputs = control.input_bytes.size();
-  const std::span<const Place> in = places.first(inputs), out = places.subspan(inputs, control.output_bytes.size());
+  const std::span<const Place> in = places.first(inputs),
+                               out = places.subspan(inputs, control.output_bytes.size());
   const Place scratch = places.back(), arena = further(scratch, control.body_arena);
   switch (control.kind) {
     case Control::call:

@@ -34,19 +34,19 @@ class PlanState {
                  Place arena) const;
   void start(size_t number, std::span<const Place> places);
   void run_control(size_t number, std::span<const Place> places);
-  void scan(const Control& control, std::vector<std::unique_ptr<PlanState>>& bodies, std::span<const Place> in,
-            std::span<const Place> out, Place scratch);
-  void loop(const Control& control, std::vector<std::unique_ptr<PlanState>>& bodies, std::span<const Place> in,
-            std::span<const Place> out, Place scratch);
+  void scan(const Control& control, std::vector<std::unique_ptr<PlanState>>& bodies,
+            std::span<const Place> in, std::span<const Place> out, Place scratch);
+  void loop(const Control& control, std::vector<std::unique_ptr<PlanState>>& bodies,
+            std::span<const Place> in, std::span<const Place> out, Place scratch);
   bool holds(Place verdict) const;
 
   const Driver& driver_;
   const Plan& plan_;
   const PlanConstants& constants_;
-  std::vector<CKernel*> kernels_;                                   // by launch; null if it has none
-  std::vector<std::vector<Place>> set_;                             // by launch: what its kernel knows
-  std::vector<std::vector<std::unique_ptr<PlanState>>> bodies_;     // by launch
-  std::vector<LaunchProfile> measured_;                             // measures while it is not empty
+  std::vector<CKernel*> kernels_;                                // by launch; null if it has none
+  std::vector<std::vector<Place>> set_;                          // by launch: what its kernel knows
+  std::vector<std::vector<std::unique_ptr<PlanState>>> bodies_;  // by launch
+  std::vector<LaunchProfile> measured_;                          // measures while it is not empty
 };
 
 }  // namespace temper::opencl

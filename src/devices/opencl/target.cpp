@@ -27,14 +27,15 @@ std::string lacks(const TargetFacts& facts, const Type& type, bool moves) {
 }
 
 bool only_moves(const Node& node) {
-  static constexpr std::string_view kMoves[] = {"input",   "constant", "reshape", "barrier", "transpose",
-                                                "slice",   "pad",      "concat",  "reverse", "dynamic_slice",
-                                                "dynamic_update_slice"};
+  static constexpr std::string_view kMoves[] = {
+      "input", "constant", "reshape", "barrier",       "transpose",           "slice",
+      "pad",   "concat",   "reverse", "dynamic_slice", "dynamic_update_slice"};
   return std::ranges::find(kMoves, node.op->name) != std::end(kMoves);
 }
 
 Claim claim(const TargetFacts& facts, const Graph& graph, const Node& node) {
-  const bool moves = only_moves(node), map = is_map(node) || is_view(graph, node) || node.op->name == "reduce";
+  const bool moves = only_moves(node),
+             map = is_map(node) || is_view(graph, node) || node.op->name == "reduce";
   static constexpr std::string_view kOwn[] = {"erf", "gelu", "gelu_grad"};
   const bool own = std::ranges::find(kOwn, node.op->name) != std::end(kOwn);
   if (!node.op->primitive && !(own && map)) return {Claim::decompose, "kernels fuse what it is made of"};

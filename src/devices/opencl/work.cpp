@@ -31,7 +31,8 @@ bool repeats(const Cluster& cluster, int node) { return std::ranges::binary_sear
 std::vector<Value> inputs_of(const Graph& graph, const Cluster& cluster) {
   std::vector<Value> inputs;
   std::set<Value> seen;
-  const bool alone = cluster.nodes.size() == 1 && !is_leaf(graph.nodes()[static_cast<size_t>(cluster.nodes[0])]) &&
+  const bool alone = cluster.nodes.size() == 1 &&
+                     !is_leaf(graph.nodes()[static_cast<size_t>(cluster.nodes[0])]) &&
                      (is_control(graph.nodes()[static_cast<size_t>(cluster.nodes[0])]) ||
                       has_node_kernels(graph.nodes()[static_cast<size_t>(cluster.nodes[0])]));
   if (alone) return graph.nodes()[static_cast<size_t>(cluster.nodes[0])].inputs;  // one by one, doubles too
