@@ -23,6 +23,7 @@ typedef long i64;
 typedef ulong u64;
 typedef float f32;
 #define KERNEL __kernel
+#define LANES(n) __attribute__((reqd_work_group_size(n, 1, 1)))
 #define GLOBAL __global
 #define LOCAL __local
 #define INLINE static inline

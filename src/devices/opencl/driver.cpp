@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <mutex>
 
 #include "base/text.h"
 
@@ -44,8 +46,16 @@ void fail(Status status, std::string_view device, std::string_view what) {
 
 const Loader& Loader::open() {
   const char* const own = std::getenv("TEMPER_OPENCL_LIBRARY");
-  static const Loader& loader = *std::unique_ptr<Loader>(new Loader(own ? own : "libOpenCL.so.1")).release();
-  return loader;
+  struct Opened {
+    std::mutex mutex;
+    std::map<std::string, std::unique_ptr<const Loader>> by_file;
+  };
+  static Opened& opened = *std::make_unique<Opened>().release();  // outlives what else is static
+  const std::lock_guard lock(opened.mutex);
+  const std::string file = own && *own ? own : "libOpenCL.so.1";
+  std::unique_ptr<const Loader>& loader = opened.by_file[file];
+  if (!loader) loader.reset(new Loader(file));
+  return *loader;
 }
 
 Loader::Loader(const std::string& file) : library_(open_library(file)) {

@@ -13,10 +13,11 @@
 namespace temper::opencl {
 
 int KernelTable::add(const KernelText& kernel) {
-  const auto [at, added] = numbers_.try_emplace(kernel.text, static_cast<int>(kinds_.size()));
+  const auto [at, added] = numbers_.try_emplace({kernel.text, kernel.lanes}, static_cast<int>(kinds_.size()));
   if (added) {
     kinds_.push_back(kernel.kind);
     texts_.push_back(kernel.text);
+    lanes_.push_back(kernel.lanes);
   }
   return at->second;
 }
@@ -28,7 +29,7 @@ std::string KernelTable::name(int number) const {
 std::string KernelTable::source() const {
   std::string source = preamble(opencl_c());
   for (size_t i = 0; i < texts_.size(); ++i)
-    source += concat("\nKERNEL void ", name(static_cast<int>(i)), texts_[i]);
+    source += concat("\nKERNEL LANES(", lanes_[i], ") void ", name(static_cast<int>(i)), texts_[i]);
   return source;
 }
 

@@ -18,8 +18,9 @@ class KernelTable {
   size_t size() const { return kinds_.size(); }
 
  private:
-  std::map<std::string, int> numbers_;  // by text
+  std::map<std::pair<std::string, int>, int> numbers_;  // by text and lanes
   std::vector<std::string> kinds_, texts_;
+  std::vector<int> lanes_;
 };
 
 struct Buffer {

@@ -23,11 +23,11 @@ class GroupPrinter {
     w_.line("LOCAL ", sum_, " a[", t_.inner * (width_ + 1), "], b[", t_.inner * width_, "];");
     w_.line("const int lane = (int)LANE, row = lane / ", t_.side, ", across = lane % ", t_.side, ";");
     w_.line("const ", i, " tile = (", i, ")GROUP;");
-    w_.line("const ", i, " n0 = tile % ", column_tiles, " * ", width_, ", m0 = tile / ", column_tiles, " % ", row_tiles,
-            " * ", width_, ", g = tile / ", column_tiles * row_tiles, ";");
+    w_.line("const ", i, " n0 = tile % ", column_tiles, " * ", width_, ", m0 = tile / ", column_tiles, " % ",
+            row_tiles, " * ", width_, ", g = tile / ", column_tiles * row_tiles, ";");
     const std::vector<std::string> at = w_.coordinates("g", p_.group_sizes, "g");
-    w_.line("const ", i, " a_base = ", linear_text(at, p_.a_group), ", b_base = ", linear_text(at, p_.b_group),
-            ", z_base = ", linear_text(at, p_.z_group), ";");
+    w_.line("const ", i, " a_base = ", linear_text(at, p_.a_group),
+            ", b_base = ", linear_text(at, p_.b_group), ", z_base = ", linear_text(at, p_.z_group), ";");
     w_.line("const ", i, " own = n0 + lane % ", width_, ";");
     w_.line("const ", i, " n = own < ", p_.columns, " ? own : ", p_.columns - 1, ";");
     column_.begin(w_, "n", "_");
@@ -70,15 +70,16 @@ class GroupPrinter {
     }
     for (int r = 0; r < t_.each; ++r)
       for (int c = 0; c < t_.each; ++c)
-        w_.line("c", r, c, " ", add_product_text(p_.z, concat("c", r, c), concat("a", r), concat("b", c)), ";");
+        w_.line("c", r, c, " ", add_product_text(p_.z, concat("c", r, c), concat("a", r), concat("b", c)),
+                ";");
     w_.close();
   }
 
   void store() {
     for (int r = 0; r < t_.each; ++r)
       for (int c = 0; c < t_.each; ++c) {
-        w_.open("if (m0 + row + ", r * t_.side, " < ", p_.rows, " && n0 + across + ", c * t_.side, " < ", p_.columns,
-                ")");
+        w_.open("if (m0 + row + ", r * t_.side, " < ", p_.rows, " && n0 + across + ", c * t_.side, " < ",
+                p_.columns, ")");
         w_.store(0,
                  concat("z_base + (m0 + row + ", r * t_.side, ") * ", p_.z_row, " + ",
                         column_.result(concat("(n0 + across + ", c * t_.side, ")"))),
@@ -97,6 +98,8 @@ class GroupPrinter {
 
 }  // namespace
 
-KernelText group_kernel(const Product& product, const GroupTile& tile) { return GroupPrinter(product, tile).print(); }
+KernelText group_kernel(const Product& product, const GroupTile& tile) {
+  return GroupPrinter(product, tile).print();
+}
 
 }  // namespace temper::opencl
