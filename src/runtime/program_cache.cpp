@@ -19,7 +19,8 @@ constexpr int64_t kLimit = int64_t{1} << 30;  // bytes of all that is kept
 
 }  // namespace
 
-ProgramCache::ProgramCache(std::string_view part, std::string_view key) : head_(concat("temper.", part, " 1\n")) {
+ProgramCache::ProgramCache(std::string_view part, std::string_view key)
+    : head_(concat("temper.", part, " 1\n")) {
   const std::optional<std::string> folder = cache_folder(part);
   if (folder) path_ = concat(*folder, "/", hash_bytes(key), "-", hash_bytes(key, 1), ".bin");
 }

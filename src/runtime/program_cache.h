@@ -14,7 +14,7 @@ class ProgramCache {
 
   // None if there is none; one that is damaged is said on the log and counts as none.
   std::optional<std::string> find() const;
-  void keep(std::string_view bytes) const;   // nothing happens where nothing can be kept
+  void keep(std::string_view bytes) const;  // nothing happens where nothing can be kept
   bool keeps() const { return !path_.empty(); }
   void damaged(std::string_view why) const;  // says so
 

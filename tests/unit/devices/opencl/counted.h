@@ -7,9 +7,9 @@
 #include "devices/opencl/opencl.h"
 #include "support/opencl.h"
 
-#define TEMPER_NEED_OPENCL()                                                                           \
-  do {                                                                                                 \
-    if (const std::string why = why_no_opencl(); !why.empty())                                         \
+#define TEMPER_NEED_OPENCL()                                                                            \
+  do {                                                                                                  \
+    if (const std::string why = why_no_opencl(); !why.empty())                                          \
       GTEST_SKIP() << "skipped, because there is no OpenCL device: ./run install test (" << why << ")"; \
   } while (false)
 

@@ -115,12 +115,14 @@ TEST(OpenclDevice, SumsHaveTheSameBitsEachTime) {
   const Value x = input(b, "x", {50, 1000});
   const Value places = b.input("places", {DType::i64, {50}});
   b.output("sum", ops::reduce_sum(b, x, {0, 1}));
-  b.output("rows", ops::scatter(b, ops::zeros(b, {DType::f32, {3, 1000}}), places, x, {{1}, {0}, {0}, 1}, "add"));
+  b.output("rows",
+           ops::scatter(b, ops::zeros(b, {DType::f32, {3, 1000}}), places, x, {{1}, {0}, {0}, 1}, "add"));
   std::vector<float> numbers;
   for (int i = 0; i < 50000; ++i) numbers.push_back(std::sin(static_cast<float>(i)));
   std::vector<int64_t> rows;
   for (int i = 0; i < 50; ++i) rows.push_back(i % 3);
-  const std::vector<Tensor> inputs{Tensor::from<float>({50, 1000}, numbers), Tensor::from<int64_t>({50}, rows)};
+  const std::vector<Tensor> inputs{Tensor::from<float>({50, 1000}, numbers),
+                                   Tensor::from<int64_t>({50}, rows)};
   const std::vector<Tensor> once = run_once(counted_device(), graph, inputs);
   for (int again = 0; again < 3; ++again) {
     const std::vector<Tensor> found = run_once(counted_device(), graph, inputs);
@@ -158,12 +160,14 @@ class OpenclCache : public testing::Test {
   // How often source was compiled.
   static int compiled() {
     const int before = times_called("clCreateProgramWithSource");
-    const std::vector<Tensor> sum = run_once(counted_device(), sum_graph(), {vector({1, 2, 3}), vector({4, 5, 6})});
+    const std::vector<Tensor> sum =
+        run_once(counted_device(), sum_graph(), {vector({1, 2, 3}), vector({4, 5, 6})});
     EXPECT_EQ(to_doubles(sum[0]), (std::vector<double>{5, 7, 9}));
     return times_called("clCreateProgramWithSource") - before;
   }
   std::filesystem::path entry() const {
-    for (const auto& file : std::filesystem::directory_iterator(folder_.path() / "opencl")) return file.path();
+    for (const auto& file : std::filesystem::directory_iterator(folder_.path() / "opencl"))
+      return file.path();
     return {};
   }
 
@@ -185,7 +189,8 @@ TEST_F(OpenclCache, ADamagedEntryIsSaidAndMadeAgain) {
   std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(100).put('!');
   testing::internal::CaptureStderr();
   EXPECT_EQ(compiled(), 1);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find("is damaged (the checksum is wrong)"), std::string::npos);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("is damaged (the checksum is wrong)"),
+            std::string::npos);
   EXPECT_EQ(compiled(), 0);
   std::filesystem::resize_file(file, 10);
   EXPECT_EQ(compiled(), 1);

@@ -1,7 +1,6 @@
 // What is said when there is no OpenCL, or too little of it.
-#include "devices/opencl/driver.h"
-
 #include "counted.h"
+#include "devices/opencl/driver.h"
 #include "support/expect_error.h"
 
 namespace temper::opencl {
@@ -17,7 +16,9 @@ TEST(OpenclLoader, SaysThatThereIsNone) {
   expect_absent("/nowhere/libOpenCL.so.1", "ocl-icd-libopencl1");
 }
 
-TEST(OpenclLoader, SaysWhichFunctionItLacks) { expect_absent(fake("no_entries"), "it lacks clGetPlatformInfo"); }
+TEST(OpenclLoader, SaysWhichFunctionItLacks) {
+  expect_absent(fake("no_entries"), "it lacks clGetPlatformInfo");
+}
 
 TEST(OpenclLoader, SaysThatThereIsNoDriver) {
   expect_absent(fake("no_platform"), "knows no OpenCL platform: install your device's driver");

@@ -13,7 +13,8 @@ namespace {
 Tensor wave(const Type& type, double step) {
   std::vector<double> values;
   for (int64_t i = 0; i < type.shape.elements(); ++i)
-    values.push_back(std::round(8 * std::sin(step * static_cast<double>(i))) / (is_float(type.dtype) ? 8 : 1));
+    values.push_back(std::round(8 * std::sin(step * static_cast<double>(i))) /
+                     (is_float(type.dtype) ? 8 : 1));
   if (is_float(type.dtype)) return from_doubles(type, values);
   return from_int64s(type, std::vector<int64_t>(values.begin(), values.end()));
 }
@@ -28,14 +29,16 @@ Graph products(DType dtype) {
   b.output("across", ops::dot_general(b, x, z, {{0}, {1}, {2}, {2}}));
   b.output("both", ops::dot_general(b, y, x, {{0}, {0}, {1}, {2}}));
   b.output("outer", ops::dot_general(b, z, z, {{}, {}, {1, 2}, {1, 2}}));
-  const Value picture = input("picture", {3, 8, 13, 11}), w = input("w", {20, 8, 3, 3}), w2 = input("w2", {12, 4, 3, 2});
+  const Value picture = input("picture", {3, 8, 13, 11}), w = input("w", {20, 8, 3, 3}),
+              w2 = input("w2", {12, 4, 3, 2});
   b.output("same", ops::conv_general(b, picture, w, {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1, 1}));
   b.output("strides", ops::conv_general(b, picture, w, {{2, 3}, {0, 1}, {2, 0}, {1, 1}, {1, 2}, 1, 1}));
   b.output("spread", ops::conv_general(b, picture, w, {{1, 1}, {2, 2}, {1, 3}, {2, 3}, {1, 1}, 1, 1}));
   b.output("groups", ops::conv_general(b, picture, w2, {{1, 2}, {1, 0}, {1, 0}, {1, 1}, {2, 1}, 2, 1}));
   const Value batch = input("batch", {4, 8, 9, 9});
   b.output("batch groups", ops::conv_general(b, batch, w, {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1, 2}));
-  b.output("line", ops::conv_general(b, input("line", {2, 8, 40}), input("w3", {8, 8, 5}), {{1}, {2}, {2}, {1}, {1}, 1, 1}));
+  b.output("line", ops::conv_general(b, input("line", {2, 8, 40}), input("w3", {8, 8, 5}),
+                                     {{1}, {2}, {2}, {1}, {1}, 1, 1}));
   return graph;
 }
 
@@ -72,7 +75,8 @@ TEST_P(OpenclProducts, ByGroups) {
   expect_as_on_the_processor(*gpu);
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, OpenclProducts, testing::Values(DType::f32, DType::f64, DType::f16, DType::i32),
+INSTANTIATE_TEST_SUITE_P(Types, OpenclProducts,
+                         testing::Values(DType::f32, DType::f64, DType::f16, DType::i32),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 
 }  // namespace

@@ -6,5 +6,5 @@ namespace temper::opencl {
 inline constexpr Status kNotHere = -59;  // invalid operation
 }  // namespace temper::opencl
 
-#define UNUSED(name)                                         \
+#define UNUSED(name) \
   extern "C" temper::opencl::Status name() { return temper::opencl::kNotHere; }

@@ -9,4 +9,6 @@ extern "C" Status clGetPlatformIDs(uint32_t, CPlatform** platforms, uint32_t* co
   if (count) *count = 1;
   return kSuccess;
 }
-extern "C" Status clGetDeviceIDs(CPlatform*, uint64_t, uint32_t, CDevice**, uint32_t*) { return kDeviceNotFound; }
+extern "C" Status clGetDeviceIDs(CPlatform*, uint64_t, uint32_t, CDevice**, uint32_t*) {
+  return kDeviceNotFound;
+}
