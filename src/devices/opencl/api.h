@@ -2,6 +2,7 @@
 // The entry points of OpenCL 1.2 that are used, declared anew, and the numbers they take.
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace temper::opencl {
 
@@ -46,43 +47,42 @@ enum : uint32_t {
   kBuildLog = 0x1183,
 };
 
-// name, result, parameters
-#define TEMPER_OPENCL_CALLS(CALL)                                                                          \
-  CALL(clGetPlatformIDs, Status, (uint32_t, CPlatform**, uint32_t*))                                       \
-  CALL(clGetPlatformInfo, Status, (CPlatform*, uint32_t, size_t, void*, size_t*))                          \
-  CALL(clGetDeviceIDs, Status, (CPlatform*, uint64_t, uint32_t, CDevice**, uint32_t*))                     \
-  CALL(clGetDeviceInfo, Status, (CDevice*, uint32_t, size_t, void*, size_t*))                              \
-  CALL(clCreateContext, CContext*, (const intptr_t*, uint32_t, CDevice* const*, Notify, void*, Status*))   \
-  CALL(clReleaseContext, Status, (CContext*))                                                              \
-  CALL(clCreateCommandQueue, CQueue*, (CContext*, CDevice*, uint64_t, Status*))                            \
-  CALL(clReleaseCommandQueue, Status, (CQueue*))                                                           \
-  CALL(clCreateBuffer, CMemory*, (CContext*, uint64_t, size_t, void*, Status*))                            \
-  CALL(clReleaseMemObject, Status, (CMemory*))                                                             \
-  CALL(clCreateProgramWithSource, CProgram*, (CContext*, uint32_t, const char**, const size_t*, Status*))  \
-  CALL(clCreateProgramWithBinary, CProgram*,                                                               \
-       (CContext*, uint32_t, CDevice* const*, const size_t*, const unsigned char**, Status*, Status*))     \
-  CALL(clBuildProgram, Status, (CProgram*, uint32_t, CDevice* const*, const char*, Built, void*))          \
-  CALL(clGetProgramBuildInfo, Status, (CProgram*, CDevice*, uint32_t, size_t, void*, size_t*))             \
-  CALL(clGetProgramInfo, Status, (CProgram*, uint32_t, size_t, void*, size_t*))                            \
-  CALL(clReleaseProgram, Status, (CProgram*))                                                              \
-  CALL(clCreateKernel, CKernel*, (CProgram*, const char*, Status*))                                        \
-  CALL(clSetKernelArg, Status, (CKernel*, uint32_t, size_t, const void*))                                  \
-  CALL(clReleaseKernel, Status, (CKernel*))                                                                \
-  CALL(clEnqueueNDRangeKernel, Status,                                                                     \
-       (CQueue*, CKernel*, uint32_t, const size_t*, const size_t*, const size_t*, uint32_t, const CEvent*, \
-        CEvent**))                                                                                         \
-  CALL(clEnqueueReadBuffer, Status,                                                                        \
-       (CQueue*, CMemory*, uint32_t, size_t, size_t, void*, uint32_t, const CEvent*, CEvent**))            \
-  CALL(clEnqueueWriteBuffer, Status,                                                                       \
-       (CQueue*, CMemory*, uint32_t, size_t, size_t, const void*, uint32_t, const CEvent*, CEvent**))      \
-  CALL(clEnqueueCopyBuffer, Status,                                                                        \
-       (CQueue*, CMemory*, CMemory*, size_t, size_t, size_t, uint32_t, const CEvent*, CEvent**))           \
-  CALL(clEnqueueFillBuffer, Status,                                                                        \
-       (CQueue*, CMemory*, const void*, size_t, size_t, size_t, uint32_t, const CEvent*, CEvent**))        \
-  CALL(clFinish, Status, (CQueue*))
+// name, type
+#define TEMPER_OPENCL_CALLS(CALL)                                                                           \
+  CALL(clGetPlatformIDs, Status(uint32_t, CPlatform**, uint32_t*))                                          \
+  CALL(clGetPlatformInfo, Status(CPlatform*, uint32_t, size_t, void*, size_t*))                             \
+  CALL(clGetDeviceIDs, Status(CPlatform*, uint64_t, uint32_t, CDevice**, uint32_t*))                        \
+  CALL(clGetDeviceInfo, Status(CDevice*, uint32_t, size_t, void*, size_t*))                                 \
+  CALL(clCreateContext, CContext*(const intptr_t*, uint32_t, CDevice* const*, Notify, void*, Status*))      \
+  CALL(clReleaseContext, Status(CContext*))                                                                 \
+  CALL(clCreateCommandQueue, CQueue*(CContext*, CDevice*, uint64_t, Status*))                               \
+  CALL(clReleaseCommandQueue, Status(CQueue*))                                                              \
+  CALL(clCreateBuffer, CMemory*(CContext*, uint64_t, size_t, void*, Status*))                               \
+  CALL(clReleaseMemObject, Status(CMemory*))                                                                \
+  CALL(clCreateProgramWithSource, CProgram*(CContext*, uint32_t, const char**, const size_t*, Status*))     \
+  CALL(clCreateProgramWithBinary, CProgram*(CContext*, uint32_t, CDevice* const*, const size_t*,            \
+                                            const unsigned char**, Status*, Status*))                       \
+  CALL(clBuildProgram, Status(CProgram*, uint32_t, CDevice* const*, const char*, Built, void*))             \
+  CALL(clGetProgramBuildInfo, Status(CProgram*, CDevice*, uint32_t, size_t, void*, size_t*))                \
+  CALL(clGetProgramInfo, Status(CProgram*, uint32_t, size_t, void*, size_t*))                               \
+  CALL(clReleaseProgram, Status(CProgram*))                                                                 \
+  CALL(clCreateKernel, CKernel*(CProgram*, const char*, Status*))                                           \
+  CALL(clSetKernelArg, Status(CKernel*, uint32_t, size_t, const void*))                                     \
+  CALL(clReleaseKernel, Status(CKernel*))                                                                   \
+  CALL(clEnqueueNDRangeKernel, Status(CQueue*, CKernel*, uint32_t, const size_t*, const size_t*,            \
+                                      const size_t*, uint32_t, const CEvent*, CEvent**))                    \
+  CALL(clEnqueueReadBuffer,                                                                                 \
+       Status(CQueue*, CMemory*, uint32_t, size_t, size_t, void*, uint32_t, const CEvent*, CEvent**))       \
+  CALL(clEnqueueWriteBuffer,                                                                                \
+       Status(CQueue*, CMemory*, uint32_t, size_t, size_t, const void*, uint32_t, const CEvent*, CEvent**)) \
+  CALL(clEnqueueCopyBuffer,                                                                                 \
+       Status(CQueue*, CMemory*, CMemory*, size_t, size_t, size_t, uint32_t, const CEvent*, CEvent**))      \
+  CALL(clEnqueueFillBuffer,                                                                                 \
+       Status(CQueue*, CMemory*, const void*, size_t, size_t, size_t, uint32_t, const CEvent*, CEvent**))   \
+  CALL(clFinish, Status(CQueue*))
 
 struct Api {
-#define TEMPER_OPENCL_CALL(name, result, parameters) result(*name) parameters = nullptr;
+#define TEMPER_OPENCL_CALL(name, ...) std::add_pointer_t<__VA_ARGS__> name = nullptr;
   TEMPER_OPENCL_CALLS(TEMPER_OPENCL_CALL)
 #undef TEMPER_OPENCL_CALL
 };

@@ -59,9 +59,9 @@ const Loader& Loader::open() {
 }
 
 Loader::Loader(const std::string& file) : library_(open_library(file)) {
-#define TEMPER_OPENCL_CALL(name, result, parameters)                        \
-  api_.name = reinterpret_cast<result(*) parameters>(library_.find(#name)); \
-  if (!api_.name)                                                           \
+#define TEMPER_OPENCL_CALL(name, ...)                                      \
+  api_.name = reinterpret_cast<decltype(api_.name)>(library_.find(#name)); \
+  if (!api_.name)                                                          \
     throw Error(ErrorKind::device, concat("'", file, "' is no OpenCL 1.2 loader: it lacks ", #name));
   TEMPER_OPENCL_CALLS(TEMPER_OPENCL_CALL)
 #undef TEMPER_OPENCL_CALL

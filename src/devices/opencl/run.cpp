@@ -32,7 +32,6 @@ PlanState::PlanState(const Driver& driver, const BuiltProgram& program, const Ke
   for (size_t i = 0; i < plan.launches.size(); ++i) {
     const Launch& launch = plan.launches[i];
     kernels_.push_back(launch.kernel < 0 ? nullptr : program.make_kernel(kernels.name(launch.kernel)));
-    set_.emplace_back(launch.kernel < 0 ? 0 : launch.buffers.size());
     bodies_.emplace_back();
     for (size_t k = 0; launch.control && k < launch.control->bodies.size(); ++k)
       bodies_.back().push_back(std::make_unique<PlanState>(
@@ -96,13 +95,12 @@ void PlanState::start(size_t number, std::span<const Place> places) {
   }
   if (launch.groups == 0) return;
   for (uint32_t i = 0; i < places.size(); ++i) {
-    if (same(set_[number][i], places[i])) continue;
     const Api& api = driver_.api();
-    driver_.check(api.clSetKernelArg(kernels_[number], 2 * i, sizeof(CMemory*), &places[i].memory),
+    driver_.check(api.clSetKernelArg(kernels_[number], 2 * i, sizeof(CMemory*),
+                                     static_cast<const void*>(&places[i].memory)),
                   "take a kernel's memory");
     driver_.check(api.clSetKernelArg(kernels_[number], 2 * i + 1, sizeof(uint64_t), &places[i].offset),
                   "take a kernel's memory");
-    set_[number][i] = places[i];
   }
   driver_.launch(kernels_[number], launch.groups, launch.lanes);
 }

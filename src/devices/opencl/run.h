@@ -44,7 +44,6 @@ class PlanState {
   const Plan& plan_;
   const PlanConstants& constants_;
   std::vector<CKernel*> kernels_;                                // by launch; null if it has none
-  std::vector<std::vector<Place>> set_;                          // by launch: what its kernel knows
   std::vector<std::vector<std::unique_ptr<PlanState>>> bodies_;  // by launch
   std::vector<LaunchProfile> measured_;                          // measures while it is not empty
 };

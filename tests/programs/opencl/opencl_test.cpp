@@ -45,11 +45,13 @@ class OpenclThere : public OpenclProgram {
 // A head on a frozen MobileNet.
 TEST_F(OpenclThere, TunesAHeadAndEvaluates) {
   const std::string data = concat(" --data ", shipped_data("clothing10").string(), " --device ");
-  const std::string tune = concat("tune ", mobilenet(),
-                                  " --preprocess short:256,crop:224,mean:127.5,std:127.5 --head gap,dense --lr 1e-2 "
-                                  "--epochs 2",
-                                  data);
-  const Json here = json(concat(tune, "cpu --out ", in("here"))), there = json(concat(tune, "opencl --out ", in("there")));
+  const std::string tune =
+      concat("tune ", mobilenet(),
+             " --preprocess short:256,crop:224,mean:127.5,std:127.5 --head gap,dense --lr 1e-2 "
+             "--epochs 2",
+             data);
+  const Json here = json(concat(tune, "cpu --out ", in("here"))),
+             there = json(concat(tune, "opencl --out ", in("there")));
   EXPECT_EQ(there.at("device").text(), "opencl");
   for (const char* key : {"train.loss", "test.loss"})
     EXPECT_NEAR(there.find(key)->number(), here.find(key)->number(), 1e-3) << key;
@@ -64,7 +66,8 @@ TEST_F(OpenclThere, PredictsAsTheProcessor) {
              " --preprocess short:256,crop:224,mean:127.5,std:127.5 --top 1 --device ");
   const Json here = json(words + "cpu"), there = json(words + "opencl");
   EXPECT_EQ(here.at("top").items()[0].at("index").number(), there.at("top").items()[0].at("index").number());
-  EXPECT_NEAR(here.at("top").items()[0].at("score").number(), there.at("top").items()[0].at("score").number(), 1e-4);
+  EXPECT_NEAR(here.at("top").items()[0].at("score").number(), there.at("top").items()[0].at("score").number(),
+              1e-4);
 }
 
 TEST_F(OpenclThere, EveryNodeRunsThere) {
@@ -83,12 +86,13 @@ TEST_F(OpenclThere, DevicesAreListed) {
 
 // Without a loader: exit code 4, and what to install; with another device named after it, that one.
 TEST_F(OpenclProgram, SaysWhatIsMissing) {
-  const Outcome alone = temper("bench mlp:20-10-5 --device opencl --duration 0.1", "TEMPER_OPENCL_LIBRARY=/nowhere/cl.so");
+  const Outcome alone =
+      temper("bench mlp:20-10-5 --device opencl --duration 0.1", "TEMPER_OPENCL_LIBRARY=/nowhere/cl.so");
   EXPECT_EQ(alone.code, 4);
   EXPECT_THAT(alone.errors, HasSubstr("there is no OpenCL loader '/nowhere/cl.so'"));
   EXPECT_THAT(alone.errors, HasSubstr("ocl-icd-libopencl1"));
-  const Outcome next =
-      temper("bench mlp:20-10-5 --device opencl,cpu --duration 0.1 --json", "TEMPER_OPENCL_LIBRARY=/nowhere/cl.so");
+  const Outcome next = temper("bench mlp:20-10-5 --device opencl,cpu --duration 0.1 --json",
+                              "TEMPER_OPENCL_LIBRARY=/nowhere/cl.so");
   EXPECT_EQ(next.code, 0) << next.errors;
   EXPECT_EQ(Json::parse(next.output).at("device").text(), "cpu");
   EXPECT_THAT(next.errors, HasSubstr("`opencl` does not answer, `cpu` is next"));

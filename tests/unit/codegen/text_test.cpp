@@ -33,8 +33,8 @@ class KernelTexts : public testing::Test {
   }
 
   static std::string kernel_text(const KernelText& kernel) {
-    return concat(kernel.groups, " x ", kernel.lanes, " items, numbers [", join(kernel.numbers, ", "), "]\nKERNEL LANES(",
-                  kernel.lanes, ") void ", kernel.kind, kernel.text, "\n");
+    return concat(kernel.groups, " x ", kernel.lanes, " items, numbers [", join(kernel.numbers, ", "),
+                  "]\nKERNEL LANES(", kernel.lanes, ") void ", kernel.kind, kernel.text, "\n");
   }
 
   void expect_golden(const std::string& name) const {
@@ -55,7 +55,8 @@ class KernelTexts : public testing::Test {
     for (const int i : cluster.nodes)
       for (const Value value : graph.nodes()[static_cast<size_t>(i)].inputs)
         if (graph.node(value).op->name != "constant" &&
-            !std::ranges::binary_search(cluster.nodes, value.node) && std::ranges::find(inputs, value) == inputs.end()) {
+            !std::ranges::binary_search(cluster.nodes, value.node) &&
+            std::ranges::find(inputs, value) == inputs.end()) {
           inputs.push_back(value);
           types.push_back(graph.type(value));
         }
@@ -116,7 +117,8 @@ TEST_F(KernelTexts, Places) {
 TEST_F(KernelTexts, Contractions) {
   const Value x = input("x", {2, 4, 7, 8}), w = input("w", {6, 2, 3, 3});
   b.output("y", ops::conv_general(b, x, w, {{2, 1}, {1, 0}, {1, -1}, {1, 2}, {1, 1}, 2, 1}));
-  b.output("p", ops::reduce_window(b, x, {1, 1, 2, 2}, {1, 1, 2, 2}, {0, 0, 0, 0}, {0, 0, 1, 0}, {1, 1, 1, 1}, "max"));
+  b.output("p", ops::reduce_window(b, x, {1, 1, 2, 2}, {1, 1, 2, 2}, {0, 0, 0, 0}, {0, 0, 1, 0}, {1, 1, 1, 1},
+                                   "max"));
   b.output("d", ops::matmul(b, input("m", {3, 5}), input("n", {5, 2})));
   expect_golden("contractions");
 }
