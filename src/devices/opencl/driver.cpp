@@ -100,7 +100,12 @@ std::shared_ptr<Driver> Driver::create(int number) {
     throw Error(ErrorKind::device,
                 concat("there are ", found.size(), " OpenCL devices, none with number ", number));
   const Found& wanted = found[static_cast<size_t>(number)];
-  return std::make_shared<Driver>(loader, wanted.platform, wanted.device);
+  auto driver = std::make_shared<Driver>(loader, wanted.platform, wanted.device);
+  // At the end of the process a driver's library may be gone before our statics are: its context stays open.
+  static auto& kept = *std::make_unique<std::vector<std::shared_ptr<Driver>>>().release();
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  return kept.emplace_back(std::move(driver));
 }
 
 Driver::Driver(const Loader& loader, CPlatform* platform, CDevice* device)
