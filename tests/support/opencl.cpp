@@ -16,7 +16,7 @@ std::string why_no_opencl() {
   for (const fs::directory_entry& driver : fs::directory_iterator("/etc/OpenCL/vendors", error))
     pocl = pocl || driver.path().filename() == "pocl.icd";
   if (!pocl) return "no pocl-opencl-icd";
-  setenv("POCL_CACHE_DIR", (fs::temp_directory_path() / "temper_pocl").c_str(), 0);
+  setenv("POCL_CACHE_DIR", in_repository("build/pocl").c_str(), 0);
   return "";
 }
 
