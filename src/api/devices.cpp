@@ -2,6 +2,7 @@
 
 #include "devices/cpu/cpu.h"
 #include "devices/null/null.h"
+#include "devices/opencl/opencl.h"
 #include "devices/pjrt/pjrt.h"
 
 namespace temper {
@@ -10,6 +11,7 @@ void register_devices() {
   if (!device_kinds().empty()) return;
   register_device(cpu::cpu_device());
   register_device(null::null_device());
+  register_device(opencl::opencl_device());
   register_device(pjrt::pjrt_device());
   register_device(pjrt::tpu_device());
 }

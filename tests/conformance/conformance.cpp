@@ -50,6 +50,31 @@ std::vector<Tensor> run_sample(Device& device, const Op& op, const Sample& sampl
   return run_once(device, sample_graph(op, sample), sample_inputs(op, sample));
 }
 
+std::vector<std::vector<Tensor>> run_together(Device& device, const Op& op,
+                                              const std::vector<Sample>& samples) {
+  Graph all;
+  Builder b(all);
+  std::vector<Tensor> inputs;
+  std::vector<size_t> counts;
+  for (const Sample& sample : samples) {
+    const Graph one = sample_graph(op, sample);
+    std::vector<Value> own;
+    for (const Port& input : one.inputs)
+      own.push_back(b.input(concat(counts.size(), ".", input.name), one.type(input.value)));
+    for (const Value result : inline_graph(b, one, own)) b.output(concat("y", all.outputs.size()), result);
+    for (Tensor& input : sample_inputs(op, sample)) inputs.push_back(std::move(input));
+    counts.push_back(one.outputs.size());
+  }
+  std::vector<Tensor> results = run_once(device, all, std::move(inputs));
+  std::vector<std::vector<Tensor>> by_sample;
+  auto next = results.begin();
+  for (const size_t count : counts) {
+    by_sample.emplace_back(next, next + static_cast<int64_t>(count));
+    next += static_cast<int64_t>(count);
+  }
+  return by_sample;
+}
+
 std::vector<Tensor> reference(const Op& op, const Sample& sample) {
   return interpret(sample_graph(op, sample), sample_inputs(op, sample));
 }

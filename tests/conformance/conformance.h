@@ -18,4 +18,8 @@ std::string compare(const Sample& sample, const std::vector<Tensor>& found,
 std::vector<Tensor> run_sample(Device& device, const Op& op, const Sample& sample);
 std::vector<Tensor> reference(const Op& op, const Sample& sample);
 
+// All of them in one program, which a device that compiles slowly does sooner; results by sample.
+std::vector<std::vector<Tensor>> run_together(Device& device, const Op& op,
+                                              const std::vector<Sample>& samples);
+
 }  // namespace temper

@@ -6,12 +6,14 @@
 #include "conformance.h"
 #include "devices/cpu/cpu.h"
 #include "devices/null/null.h"
+#include "devices/opencl/opencl.h"
 #include "devices/pjrt/pjrt.h"
 #include "expected.h"
 #include "ops/registry.h"
 #include "ops/samples.h"
 #include "runtime/compile.h"
 #include "support/data.h"
+#include "support/opencl.h"
 #include "support/pjrt.h"
 #include "support/sanitizers.h"
 #include "support/temporary_folder.h"
@@ -23,12 +25,14 @@ void register_all() {
   setenv("TEMPER_CACHE", "off", 1);  // what is compiled here and now is what is looked at
   register_device(cpu::cpu_device());
   register_device(null::null_device());
+  register_device(opencl::opencl_device());
   register_device(pjrt::pjrt_device());
 }
 
 // Words of test names; a device that is not here has none.
 std::vector<std::string> device_names() {
   std::vector<std::string> names{"cpu", "null"};
+  if (why_no_opencl().empty()) names.emplace_back("opencl");
   if (std::filesystem::exists(pjrt_cpu_plugin())) names.emplace_back("pjrt_cpu");
   return names;
 }
@@ -64,6 +68,23 @@ void expect_text(const Op& op, const Sample& sample) {
   }
 }
 
+// Where compiling takes long: all samples at once, and one by one if that fails.
+std::vector<std::string> outcomes(const std::string& name, const Op& op, const std::vector<Sample>& samples) {
+  std::vector<std::string> found;
+  if (name == "opencl") {
+    try {
+      const std::vector<std::vector<Tensor>> results = run_together(device_of(name), op, samples);
+      for (size_t i = 0; i < samples.size(); ++i)
+        found.push_back(compare(samples[i], results[i], reference(op, samples[i])));
+      return found;
+    } catch (const Error&) {
+      found.clear();
+    }
+  }
+  for (const Sample& sample : samples) found.push_back(outcome(name, op, sample));
+  return found;
+}
+
 class Conformance : public testing::TestWithParam<std::tuple<std::string, const Op*>> {};
 
 TEST_P(Conformance, AgreesWithTheReference) {
@@ -76,9 +97,11 @@ TEST_P(Conformance, AgreesWithTheReference) {
     GTEST_SKIP()
         << "skipped, because XLA is no code of ours and slow under a sanitizer: its text was made, not run";
   }
-  for (const Sample& sample : op.samples()) {
-    SCOPED_TRACE(concat(op.name, ", sample ", sample.name, ", on ", name));
-    EXPECT_EQ(expected.judge(concat(op.name, " / ", sample.name), outcome(name, op, sample)), "");
+  const std::vector<Sample> samples = op.samples();
+  const std::vector<std::string> found = outcomes(name, op, samples);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    SCOPED_TRACE(concat(op.name, ", sample ", samples[i].name, ", on ", name));
+    EXPECT_EQ(expected.judge(concat(op.name, " / ", samples[i].name), found[i]), "");
   }
 }
 
@@ -99,6 +122,12 @@ TEST(Devices, PjrtIsHere) {
   if (!std::filesystem::exists(pjrt_cpu_plugin()))
     GTEST_SKIP() << "skipped, because there is no PJRT plug-in for this processor: ./run install test";
   EXPECT_EQ(device_of("pjrt_cpu").target().name, "pjrt");
+}
+
+TEST(Devices, OpenclIsHere) {
+  if (const std::string why = why_no_opencl(); !why.empty())
+    GTEST_SKIP() << "skipped, because there is no OpenCL device: ./run install test (" << why << ")";
+  EXPECT_EQ(device_of("opencl").target().name, "opencl");
 }
 
 TEST(Expected, FailsWhateverIsNotAsItSays) {

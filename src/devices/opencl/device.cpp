@@ -1,0 +1,80 @@
+#include "base/check.h"
+#include "devices/opencl/executable.h"
+#include "devices/opencl/opencl.h"
+#include "devices/opencl/tensors.h"
+
+namespace temper::opencl {
+
+namespace {
+
+class OpenclDevice : public Device {
+ public:
+  OpenclDevice(std::string name, std::shared_ptr<Driver> driver)
+      : name_(std::move(name)), driver_(std::move(driver)) {
+    const uint64_t type = driver_->number(kDeviceType);
+    facts_.target = {.name = "opencl"};
+    facts_.target.facts = {{"device", driver_->name()},
+                           {"driver", driver_->text(kDriverVersion)},
+                           {"platform", driver_->platform()},
+                           {"version", driver_->text(kDeviceVersion)},
+                           {"units", concat(driver_->number(kDeviceComputeUnits))},
+                           {"type", type & kTypeCpu   ? "cpu"
+                                    : type & kTypeGpu ? "gpu"
+                                                      : "accelerator"},
+                           {"vector", concat(driver_->number(kDeviceVectorFloats))},
+                           {"f64", has_extension("cl_khr_fp64") ? "yes" : "no"}};
+    facts_.target.memory_bytes = static_cast<int64_t>(driver_->number(kDeviceMemory));
+    facts_.description = concat(driver_->name(), ", ", driver_->number(kDeviceComputeUnits), " units");
+  }
+
+  std::string_view name() const override { return name_; }
+  const Target& target() const override { return opencl_target(); }
+  DeviceFacts facts() override { return facts_; }
+
+  Tensor allocate(const Type& type, int64_t) override {
+    Tensor tensor = make_tensor(driver_, type, this);
+    driver_->zero({memory_of(tensor).get(), 0}, tensor.bytes());
+    return tensor;
+  }
+
+  void copy(const Tensor& from, Tensor& to) override {
+    TEMPER_CHECK(from.type() == to.type(), "copy from ", to_string(from.type()), " to ",
+                 to_string(to.type()));
+    if (from.on_host()) {
+      driver_->write(from.data(), {memory_of(to).get(), 0}, from.bytes());
+    } else if (to.on_host()) {
+      driver_->read({memory_of(from).get(), 0}, to.mutable_data(), to.bytes());
+    } else if (memory_of(from).get() != memory_of(to).get()) {
+      driver_->copy({memory_of(from).get(), 0}, {memory_of(to).get(), 0}, from.bytes());
+      driver_->finish();
+    }
+  }
+
+  std::unique_ptr<Executable> load(std::shared_ptr<const Program> program) override {
+    return make_executable(*this, driver_, std::move(program));
+  }
+
+ private:
+  bool has_extension(std::string_view name) const {
+    const std::string all = driver_->text(kDeviceExtensions);
+    for (const std::string_view extension : split(all, ' '))
+      if (extension == name) return true;
+    return false;
+  }
+
+  std::string name_;
+  std::shared_ptr<Driver> driver_;
+  DeviceFacts facts_;
+};
+
+std::unique_ptr<Device> open(std::string_view which) {
+  const int number = device_number("opencl", which);
+  return std::make_unique<OpenclDevice>(concat("opencl", which.empty() ? "" : ":", which),
+                                        Driver::create(number));
+}
+
+}  // namespace
+
+DeviceKind opencl_device() { return {"opencl", open, &opencl_target()}; }
+
+}  // namespace temper::opencl

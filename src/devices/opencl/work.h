@@ -1,0 +1,19 @@
+#pragma once
+// A legal graph cut into what one kernel, or the few of one node, computes; in the order in which it runs.
+#include "target/target.h"
+
+namespace temper::opencl {
+
+struct Work {
+  Cluster cluster;
+  std::vector<Value> inputs, outputs;
+};
+
+std::vector<Work> cut_into_work(const Graph& graph);
+
+bool is_leaf(const Node& node);   // input, constant
+bool is_alias(const Node& node);  // its result has the bytes of its operand
+bool is_control(const Node& node);
+Value origin(const Graph& graph, Value value);  // what holds the bytes
+
+}  // namespace temper::opencl

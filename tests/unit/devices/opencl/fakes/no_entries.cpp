@@ -1,0 +1,2 @@
+// A library that is no OpenCL loader.
+extern "C" int clGetPlatformIDs() { return 0; }

@@ -1,0 +1,7 @@
+// A loader that knows no driver.
+#include "unused.h"
+
+using namespace temper::opencl;
+
+extern "C" Status clGetPlatformIDs(uint32_t, CPlatform**, uint32_t*) { return kNoPlatform; }
+UNUSED(clGetDeviceIDs)

@@ -1,0 +1,27 @@
+#pragma once
+// What neither fake needs.
+#include "fake.h"
+
+UNUSED(clGetPlatformInfo)
+UNUSED(clGetDeviceInfo)
+UNUSED(clCreateContext)
+UNUSED(clReleaseContext)
+UNUSED(clCreateCommandQueue)
+UNUSED(clReleaseCommandQueue)
+UNUSED(clCreateBuffer)
+UNUSED(clReleaseMemObject)
+UNUSED(clCreateProgramWithSource)
+UNUSED(clCreateProgramWithBinary)
+UNUSED(clBuildProgram)
+UNUSED(clGetProgramBuildInfo)
+UNUSED(clGetProgramInfo)
+UNUSED(clReleaseProgram)
+UNUSED(clCreateKernel)
+UNUSED(clSetKernelArg)
+UNUSED(clReleaseKernel)
+UNUSED(clEnqueueNDRangeKernel)
+UNUSED(clEnqueueReadBuffer)
+UNUSED(clEnqueueWriteBuffer)
+UNUSED(clEnqueueCopyBuffer)
+UNUSED(clEnqueueFillBuffer)
+UNUSED(clFinish)
