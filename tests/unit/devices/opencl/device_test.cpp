@@ -103,7 +103,7 @@ TEST(OpenclDevice, AReadAcrossIsNotOverwritten) {
   b.output("x", ops::add(b, x, ops::transpose(b, x, {1, 0})));
   graph.donations = {{0, 0}};
   std::vector<double> numbers, expected;
-  for (int i = 0; i < 16; ++i) numbers.push_back(i), expected.push_back(i + i % 4 * 4 + i / 4);
+  for (int i = 0; i < 16; ++i) numbers.push_back(i), expected.push_back(i + i % 4 * 4 + (i - i % 4) * 0.25);
   const Type type{DType::f32, {4, 4}};
   EXPECT_EQ(to_doubles(run_once(counted_device(), graph, {from_doubles(type, numbers)})[0]), expected);
 }

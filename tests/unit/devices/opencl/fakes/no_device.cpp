@@ -1,5 +1,5 @@
 // A driver that finds no hardware.
-#include "unused.h"
+#include "fake.h"
 
 using namespace temper::opencl;
 
@@ -12,3 +12,4 @@ extern "C" Status clGetPlatformIDs(uint32_t, CPlatform** platforms, uint32_t* co
 extern "C" Status clGetDeviceIDs(CPlatform*, uint64_t, uint32_t, CDevice**, uint32_t*) {
   return kDeviceNotFound;
 }
+UNUSED_CALLS

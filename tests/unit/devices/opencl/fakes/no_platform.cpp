@@ -1,7 +1,8 @@
 // A loader that knows no driver.
-#include "unused.h"
+#include "fake.h"
 
 using namespace temper::opencl;
 
 extern "C" Status clGetPlatformIDs(uint32_t, CPlatform**, uint32_t*) { return kNoPlatform; }
 UNUSED(clGetDeviceIDs)
+UNUSED_CALLS
