@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "report/table.h"
+#include "train/compare.h"
 #include "train/evaluate.h"
 #include "train/result.h"
 
@@ -29,6 +30,29 @@ void print_evaluation(const Evaluation& result) {
   std::fputs(text.c_str(), stdout);
 }
 
+void print_comparison(const Comparison& result) {
+  TextTable table({"device", "accuracy", "loss", "same label", "largest difference", "mean"});
+  for (const DeviceAnswers& answers : result.devices)
+    table.row({answers.device, percent_text(answers.accuracy), short_number(answers.loss),
+               percent_text(answers.label_agreement), short_number(answers.max_difference),
+               short_number(answers.mean_difference)});
+  std::string text = table.text() + "\n";
+  const std::string& first = result.devices[0].device;
+  for (size_t i = 1; i < result.devices.size(); ++i) {
+    const DeviceAnswers& answers = result.devices[i];
+    text += concat(answers.device, ": ");
+    if (answers.first_difference)
+      text += concat("parts from ", first, " at ", answers.first_difference->node, ", by ",
+                     short_number(answers.first_difference->difference), " of its largest value\n");
+    else
+      text += concat("no node is further from ", first, " than ", short_number(result.bound),
+                     " of its largest value\n");
+  }
+  text += concat(result.split, ": ", count_text(result.samples), " samples, ", duration_text(result.seconds),
+                 "\n");
+  std::fputs(text.c_str(), stdout);
+}
+
 std::string csv_cell(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   std::string out = "\"";
@@ -44,7 +68,8 @@ int eval(const std::vector<std::string>& words) {
   ModelOptions model;
   EvaluateOptions options;
   Common common;
-  std::string out;
+  std::string out, compare;
+  double bound = 1e-3;
   model.declare(arguments);
   arguments.option("data", options.data, "D", "class folders, IDX files, .csv, .csv.gz or .npy");
   arguments.option("val", options.val, "D", "validation data");
@@ -56,6 +81,9 @@ int eval(const std::vector<std::string>& words) {
   arguments.option("loss", options.loss, "LOSS", "what to measure (default: by the data)");
   arguments.option("on-bad-sample", options.on_bad_sample, "skip|fail", "what a broken picture does");
   arguments.option("reference", options.reference, "MODEL2", "also the agreement with another model");
+  arguments.option("compare", compare, "D,E[,F]",
+                   "the same on several devices: how far their answers are apart, and from which node on");
+  arguments.option("bound", bound, "X", "what counts there, as a share of a node's largest value");
   arguments.option("out", out, "FILE.csv", "a line per sample: file, truth, prediction, score, loss");
   common.declare(arguments);
   if (!arguments.parse()) return 0;
@@ -67,8 +95,19 @@ int eval(const std::vector<std::string>& words) {
   options.threads = model.threads;
   options.memory = model.memory_bytes();
 
-  std::string lines = "file,truth,prediction,score,loss\n";
   TerminalEvents events(common);
+  if (!compare.empty()) {
+    if (!out.empty() || !options.reference.empty() || !model.device.empty())
+      throw Error(ErrorKind::invalid,
+                  "compare: names the devices itself, and goes without --device, --out and --reference");
+    std::vector<std::string> devices;
+    for (const std::string_view device : split(compare, ',')) devices.emplace_back(trim(device));
+    const Comparison result = compare_devices(options, devices, bound, events);
+    events.clear();
+    if (!common.json) print_comparison(result);
+    return finish(common, Json::parse(to_json(result)));
+  }
+  std::string lines = "file,truth,prediction,score,loss\n";
   EachSample each;
   if (!out.empty()) {
     each = [&](const SampleLine& line) {

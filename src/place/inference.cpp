@@ -27,6 +27,8 @@ Graph chosen_outputs(const Model& model, const std::vector<std::string>& names) 
 
 Inference::Inference(Device& device, const Model& model, Options options)
     : device_(device), options_(std::move(options)), constants_(model.parameters) {
+  options_.compile.sole_reader = true;  // a program has arguments of its own
+
   graph_ = chosen_outputs(model, options_.outputs);
   if (options_.fold_batch_norms)
     graph_ = temper::fold_batch_norms(graph_, [](const Graph&, const Node&) { return true; });

@@ -41,6 +41,9 @@ struct CompileOptions {
   // part that one replica has: axis 0 is shared out among them in order. All others are the same on each.
   int replicas = 1;
   std::vector<std::string> shared = {};
+  // Nobody else reads what the device holds of the arguments, so they may lie as only this program can read
+  // them. No donated ones then.
+  bool sole_reader = false;
 };
 
 struct Argument {

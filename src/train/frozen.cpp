@@ -158,7 +158,9 @@ FrozenPrefix::FrozenPrefix(Device& device, const Model& prefix, int64_t batch, c
   const Port& input = graph.inputs[static_cast<size_t>(data_inputs(prefix).front())];
   loaded_->input = input.name;
   loaded_->staging = Tensor(graph.type(input.value));
-  loaded_->program = std::make_unique<BoundProgram>(loaded_->state, graph, options);
+  CompileOptions alone = options;
+  alone.sole_reader = true;
+  loaded_->program = std::make_unique<BoundProgram>(loaded_->state, graph, alone);
 }
 
 FrozenPrefix::~FrozenPrefix() = default;

@@ -170,7 +170,9 @@ Predictor::Ready& Predictor::Loaded::program(int64_t batch, TrainEvents& events)
   fresh->about = about(*model);
   fresh->notes = notes;
   const Graph graph = build_eval(*model, {.batch = batch, .with_loss = false});
-  fresh->program = std::make_unique<BoundProgram>(fresh->state, graph, compile);
+  CompileOptions alone = compile;
+  alone.sole_reader = true;  // of a state of its own
+  fresh->program = std::make_unique<BoundProgram>(fresh->state, graph, alone);
   return *(found = std::move(fresh));
 }
 

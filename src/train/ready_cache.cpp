@@ -127,9 +127,9 @@ class Reading {
     program.inputs = arguments_of(program.graph, program.graph.inputs, at("inputs"));
     program.outputs = arguments_of(program.graph, program.graph.outputs, at("outputs"));
     const std::vector<int64_t> numbers = numbers_in(at("numbers"));
-    if (numbers.size() != 9) throw Error(ErrorKind::corrupt, "expected nine numbers");
+    if (numbers.size() != 10) throw Error(ErrorKind::corrupt, "expected ten numbers");
     program.memory = {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]};
-    program.options = {static_cast<int>(numbers[6]), numbers[7], numbers[8] != 0};
+    program.options = {static_cast<int>(numbers[6]), numbers[7], numbers[8] != 0, numbers[9] != 0};
     add_parameters(ready);
     ready.about.graph = parse_graph(at("about"));
     std::map<std::string, std::string> known;
@@ -189,10 +189,11 @@ Safetensors file_of(const ReadyProgram& ready) {
   file.metadata["inputs"] = layouts_text(program.inputs);
   file.metadata["outputs"] = layouts_text(program.outputs);
   file.metadata["notes"] = join(ready.notes, "\n");
-  file.metadata["numbers"] = concat(
-      program.memory.code, " ", program.memory.arguments, " ", program.memory.outputs, " ",
-      program.memory.temporaries, " ", program.memory.floor, " ", program.memory.plain_temporaries, " ",
-      program.options.threads, " ", program.options.memory_limit, " ", program.options.deterministic ? 1 : 0);
+  file.metadata["numbers"] =
+      concat(program.memory.code, " ", program.memory.arguments, " ", program.memory.outputs, " ",
+             program.memory.temporaries, " ", program.memory.floor, " ", program.memory.plain_temporaries,
+             " ", program.options.threads, " ", program.options.memory_limit, " ",
+             program.options.deterministic ? 1 : 0, " ", program.options.sole_reader ? 1 : 0);
   int64_t total = 0;
   std::string sizes;  // of memory, which a layout may make larger than the elements; 0: data
   for (const Argument& input : program.inputs) {

@@ -118,6 +118,31 @@ std::string to_json(const Evaluation& evaluation) {
   return json.dump();
 }
 
+std::string to_json(const Comparison& comparison) {
+  Json json = head("eval");
+  json["split"] = comparison.split;
+  json["samples"] = comparison.samples;
+  json["bound"] = comparison.bound;
+  json["devices"] = Json::array();
+  for (const DeviceAnswers& answers : comparison.devices) {
+    Json entry;
+    entry["device"] = answers.device;
+    entry["loss"] = answers.loss;
+    entry["accuracy"] = answers.accuracy;
+    entry["label_agreement"] = answers.label_agreement;
+    entry["max_difference"] = answers.max_difference;
+    entry["mean_difference"] = answers.mean_difference;
+    entry["first_difference"] = Json();
+    if (answers.first_difference) {
+      entry["first_difference"]["node"] = answers.first_difference->node;
+      entry["first_difference"]["difference"] = answers.first_difference->difference;
+    }
+    json["devices"].push_back(std::move(entry));
+  }
+  json["seconds"] = comparison.seconds;
+  return json.dump();
+}
+
 std::string to_json(const Prediction& prediction) {
   if (prediction.error) return to_json(*prediction.error, "predict");
   Json json = head("predict");

@@ -359,13 +359,12 @@ bool takes_any_layout(const Node& node, size_t operand) {
   return operand >= counts.carries + counts.xs;
 }
 
-std::vector<int64_t> wanted_layouts(const Node& node, int threads) {
+std::vector<int64_t> wanted_layouts(const Node& node, int threads, bool may_fill, bool may_transform) {
   const Graph& body = node.regions[0];
   const std::vector<Cluster> clusters = make_clusters(body);
   const std::vector<Operands> operands = operands_of(body, clusters);
-  // Weights of a scan are read only; those of a step the optimizer meets, too.
   const Layouts layouts(body, clusters, operands, threads_of_body(node, threads),
-                        {.may_fill = !is_parts(node)});
+                        {.may_fill = may_fill, .may_transform = may_transform});
   std::vector<int64_t> result;
   for (const Port& input : body.inputs) result.push_back(layouts.of(input.value));
   return result;

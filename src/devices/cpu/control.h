@@ -16,8 +16,8 @@ bool takes_any_layout(const Node& node, size_t operand);
 // do.
 bool is_cut(const Node& node, size_t operand);
 bool is_joined(const Node& node, size_t result);
-// The layouts in which the region of a scan or of parts wants its inputs.
-std::vector<int64_t> wanted_layouts(const Node& node, int threads);
+// The layouts in which the region of a scan or of parts wants its inputs; as Layouts::Known.
+std::vector<int64_t> wanted_layouts(const Node& node, int threads, bool may_fill, bool may_transform);
 
 // scan, in_parts, cond and while_loop.
 std::unique_ptr<Kernel> make_control(const KernelRequest& request, const CompileOptions& options);

@@ -3,22 +3,24 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "devices/cpu/winograd.h"
 
 namespace temper::cpu {
 
 namespace {
 
 // Bits of an id: 6 x 3 order (as distance from the identity), 2 block count, 3 x (3 axis, 7 size), 13 groups
-// - 1.
+// - 1. The bit above them is kTransformed.
 constexpr int kAxisBits = 3, kSizeBits = 7, kBlockBits = kAxisBits + kSizeBits;
 constexpr int kCountAt = Layout::kMaxRank * kAxisBits, kBlocksAt = kCountAt + 2;
-constexpr int kGroupsAt = kBlocksAt + Layout::kMaxBlocks * kBlockBits, kGroupBits = 63 - kGroupsAt;
+constexpr int kGroupsAt = kBlocksAt + Layout::kMaxBlocks * kBlockBits, kGroupBits = 62 - kGroupsAt;
 
 int64_t field(int64_t id, int at, int bits) { return (id >> at) & ((int64_t{1} << bits) - 1); }
 
 }  // namespace
 
 Layout decode(int64_t id, int rank) {
+  TEMPER_CHECK(id != kTransformed, "transformed weights have no order of axes");
   Layout layout;
   layout.groups = static_cast<int>(field(id, kGroupsAt, kGroupBits)) + 1;
   layout.rank = rank + (layout.groups > 1 ? 1 : 0);
@@ -58,6 +60,7 @@ int64_t channels_last(int rank) {
 
 int64_t stored_bytes(const Type& type, int64_t id) {
   if (is_permutation(id)) return byte_size(type);
+  if (id == kTransformed) return transformed_bytes(type.shape);
   const Layout layout = decode(id, type.shape.rank());
   Ints sizes = type.shape.sizes();
   if (layout.groups > 1) {
@@ -118,6 +121,7 @@ int64_t after_transpose(int64_t id, const Ints& permutation) {
 }
 
 std::string describe(int64_t id, int rank) {
+  if (id == kTransformed) return "winograd";
   const Layout layout = decode(id, rank);
   std::string text;
   for (int i = 0; i < layout.rank; ++i) text += static_cast<char>('a' + layout.order[static_cast<size_t>(i)]);

@@ -26,6 +26,9 @@ struct Layout {
 };
 
 inline constexpr int64_t kRowMajor = 0;
+// Not an order of elements but other numbers: weights of 3 x 3 windows as Winograd's products take them. No
+// way leads back, and only make_reorder, stored_bytes and the kernel know what it holds.
+inline constexpr int64_t kTransformed = int64_t{1} << 62;
 
 Layout decode(int64_t id, int rank);                  // rank of the Value
 std::optional<int64_t> encode(const Layout& layout);  // kRowMajor for row-major; none if it does not fit

@@ -9,6 +9,7 @@
 #include "devices/cpu/convolution.h"
 #include "devices/cpu/fusion.h"
 #include "devices/cpu/matmul.h"
+#include "devices/cpu/winograd.h"
 #include "ir/op.h"
 
 namespace temper::cpu {
@@ -72,6 +73,7 @@ class Chooser {
         first_(first),
         threads_(threads),
         may_fill_(known.may_fill),
+        may_transform_(known.may_transform),
         readers_(users(graph)),
         classes_(first.back()) {
     for (size_t i = 0; i < known.inputs.size(); ++i)
@@ -85,7 +87,7 @@ class Chooser {
     join_what_is_one_memory();
     join_maps();
     for (const Cluster& cluster : clusters_) {
-      vote_weights(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
+      vote_weights(cluster);
       vote_matrix(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
       vote_captured(graph_.nodes()[static_cast<size_t>(cluster.nodes[0])]);
     }
@@ -144,7 +146,8 @@ class Chooser {
   }
 
   // Weights that come from outside are stored as the forward convolution wants them.
-  void vote_weights(const Node& node) {
+  void vote_weights(const Cluster& cluster) {
+    const Node& node = graph_.nodes()[static_cast<size_t>(cluster.nodes[0])];
     if (node.op->name != "conv2d" && node.op->name != "conv_general") return;
     const Value weights = weights_of(graph_, node);
     if (!is_leaf(graph_.node(weights))) return;
@@ -153,6 +156,8 @@ class Chooser {
     // Asking oneDNN takes longer than making the rest of a small plan.
     if (const auto known = known_.find(weights); known != known_.end())
       return classes_.vote(id(weights), known->second);
+    if (may_transform_ && has_one_reader(weights) && winograd_takes_transformed(graph_, cluster))
+      return classes_.vote(id(weights), kTransformed);
     // Weights that the kernel casts it also moves, so the gradient decides.
     const bool casts = graph_.type(weights).dtype != convolution->dtype;
     classes_.vote(id(weights),
@@ -164,20 +169,23 @@ class Chooser {
   void vote_matrix(const Node& node) {
     if (node.op->name != "dot_general" || runs_on_integers(graph_, node)) return;
     const Value matrix = node.inputs[1];
-    const auto is_matrix = [&](const Port& port) { return port.value == matrix; };
-    if (!may_fill_ || !is_leaf(graph_.node(matrix)) ||
-        readers_[static_cast<size_t>(matrix.node)].size() != 1 || node.inputs[0] == matrix ||
-        std::ranges::any_of(graph_.outputs, is_matrix))
+    if (!may_fill_ || !is_leaf(graph_.node(matrix)) || !has_one_reader(matrix) || node.inputs[0] == matrix)
       return;
     if (const auto known = known_.find(matrix); known != known_.end())
       return classes_.vote(id(matrix), known->second);
     if (const auto layout = packed_layout(graph_, node, threads_)) classes_.vote(id(matrix), *layout);
   }
 
+  bool is_output(Value value) const {
+    return std::ranges::any_of(graph_.outputs, [&](const Port& port) { return port.value == value; });
+  }
+  bool has_one_reader(Value value) const {
+    return readers_[static_cast<size_t>(value.node)].size() == 1 && !is_output(value);
+  }
+
   // Whether nothing would meet the zeros that fill blocks: all who read it are forward convolutions.
   bool only_weights(Value value) const {
-    const auto is_value = [&](const Port& port) { return port.value == value; };
-    if (std::any_of(graph_.outputs.begin(), graph_.outputs.end(), is_value)) return false;
+    if (is_output(value)) return false;
     const auto& readers = readers_[static_cast<size_t>(value.node)];
     return std::all_of(readers.begin(), readers.end(), [&](int reader) {
       const Node& node = graph_.nodes()[static_cast<size_t>(reader)];
@@ -193,13 +201,17 @@ class Chooser {
 
   // What every round of a scan reads, or every part of a batch, is stored as the body wants it.
   void vote_captured(const Node& node) {
-    if (node.op->name != "scan" && node.op->name != "in_parts") return;
-    const bool any = node.op->name == "in_parts";
-    const std::vector<int64_t> wanted = wanted_layouts(node, threads_);
-    for (size_t i = 0; i < wanted.size(); ++i)
-      if (takes_any_layout(node, i) && is_leaf(graph_.node(node.inputs[i])) &&
-          (any || only_weights(node.inputs[i])))
-        classes_.vote(id(node.inputs[i]), wanted[i]);
+    const bool parts = node.op->name == "in_parts";
+    if (node.op->name != "scan" && !parts) return;
+    // Weights of a scan are read only; those of parts the optimizer may meet, too.
+    const std::vector<int64_t> usual = wanted_layouts(node, threads_, !parts, false);
+    const std::vector<int64_t> own = may_transform_ ? wanted_layouts(node, threads_, true, true) : usual;
+    for (size_t i = 0; i < usual.size(); ++i) {
+      const Value value = node.inputs[i];
+      if (!takes_any_layout(node, i) || !is_leaf(graph_.node(value))) continue;
+      const bool alone = has_one_reader(value) && std::ranges::count(node.inputs, value) == 1;
+      if (parts || only_weights(value)) classes_.vote(id(value), alone ? own[i] : usual[i]);
+    }
   }
 
   void vote_parts(int index) {
@@ -258,7 +270,7 @@ class Chooser {
   std::span<const Operands> operands_;
   const std::vector<int>& first_;
   int threads_;
-  bool may_fill_;
+  bool may_fill_, may_transform_;
   const std::vector<std::vector<int>> readers_;
   Classes classes_;
   std::map<Value, int64_t> known_;  // of inputs

@@ -11,8 +11,8 @@ class Layouts {
   // What was decided before, if anything was.
   struct Known {
     std::span<const Argument> inputs = {}, outputs = {};  // of the graph
-    bool may_fill =
-        true;  // whether weights that only convolutions read may lie in blocks filled up with zeros
+    // Whether weights that only convolutions read may lie in blocks filled up with zeros; or transformed.
+    bool may_fill = true, may_transform = false;
   };
   Layouts(const Graph& graph, std::span<const Cluster> clusters, std::span<const Operands> operands,
           int threads, const Known& known);

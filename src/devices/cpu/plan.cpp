@@ -24,7 +24,10 @@ class Planner {
         options_(options),
         clusters_(make_clusters(graph)),
         operands_(operands_of(graph, clusters_)),
-        layouts_(graph, clusters_, operands_, options.threads, {signature.inputs, signature.outputs}) {}
+        layouts_(graph, clusters_, operands_, options.threads,
+                 {.inputs = signature.inputs,
+                  .outputs = signature.outputs,
+                  .may_transform = options.sole_reader}) {}
 
   Plan plan() {
     add_arguments();

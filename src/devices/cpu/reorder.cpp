@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "devices/cpu/onednn.h"
+#include "devices/cpu/winograd.h"
 
 namespace temper::cpu {
 
@@ -107,12 +108,37 @@ std::unique_ptr<Kernel> make_onednn_reorder(const Type& type, int64_t from, int6
   return std::make_unique<StepKernel>(std::move(steps), scratch.bytes());
 }
 
+// Weights as they are, then in the order that the transform reads, then transformed.
+class TransformKernel : public Kernel {
+ public:
+  TransformKernel(const Type& type, int64_t from)
+      : reorder_(make_reorder(type, from, winograd_weight_layout())),
+        transform_(make_transform_weights(type.shape)),
+        ordered_(plan_.take(byte_size(type))),
+        scratch_(plan_.take(reorder_->scratch_bytes())) {}
+  void run(void* const* buffers, KernelState* state) const override {
+    auto* scratch = static_cast<std::byte*>(buffers[2]);
+    void* const before[] = {buffers[0], scratch + ordered_, scratch + scratch_};
+    reorder_->run(before, state);
+    void* const after[] = {scratch + ordered_, buffers[1]};
+    transform_->run(after, nullptr);
+  }
+  int64_t scratch_bytes() const override { return plan_.bytes(); }
+  std::unique_ptr<KernelState> make_state() const override { return reorder_->make_state(); }
+
+ private:
+  ScratchPlan plan_;
+  const std::unique_ptr<Kernel> reorder_, transform_;
+  const int64_t ordered_, scratch_;
+};
+
 }  // namespace
 
 std::unique_ptr<Kernel> make_reorder(const Type& type, int64_t from, int64_t to) {
   if (type.shape.elements() == 0 || same_memory(type.shape, from, to))
     return std::make_unique<CopyKernel>(stored_bytes(type, from));
-  TEMPER_CHECK(!is_packed(type.dtype), "reorder of ", to_string(type));
+  TEMPER_CHECK(!is_packed(type.dtype) && from != kTransformed, "reorder of ", to_string(type));
+  if (to == kTransformed) return std::make_unique<TransformKernel>(type, from);
   if (auto kernel = make_onednn_reorder(type, from, to)) return kernel;
   Walk walk = walk_of(type.shape, from, to);
   switch (bit_width(type.dtype)) {

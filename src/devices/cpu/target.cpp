@@ -49,7 +49,8 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
   if (program.options.threads <= 0) program.options.threads = facts.threads;
   program.clusters = make_clusters(graph);
   const std::vector<Operands> operands = operands_of(graph, program.clusters);
-  const Layouts layouts(graph, program.clusters, operands, program.options.threads, {});
+  const Layouts layouts(graph, program.clusters, operands, program.options.threads,
+                        {.may_transform = options.sole_reader});
   const Signature seen = signature(graph, layouts);
   program.inputs = seen.inputs;
   program.outputs = seen.outputs;

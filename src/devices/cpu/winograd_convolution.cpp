@@ -1,4 +1,5 @@
 // A convolution of 3 x 3 windows, or the gradient of its input.
+#include "base/check.h"
 #include "devices/cpu/kernels/parallel.h"
 #include "devices/cpu/kernels/transpose.h"
 #include "devices/cpu/winograd_tiles.h"
@@ -7,35 +8,56 @@ namespace temper::cpu {
 
 namespace {
 
+// w: [taps][in][out] of a product. A row of the result is a word of every channel out.
+template <class Number>
+void transform_weights(const float* w, int64_t in, const Panels& panels, float* weights) {
+  constexpr int64_t kPair = 4 / sizeof(Number);
+  const int64_t out = panels.columns;
+  parallel_tasks(panels.depth, in * out * kWinogradPlanes, [&](int64_t row) {
+    std::array<const float*, kWinogradTaps * kPair> taps;
+    for (int64_t half = 0; half < kPair; ++half)
+      for (int64_t t = 0; t < kWinogradTaps; ++t)
+        taps[static_cast<size_t>(half * kWinogradTaps + t)] = w + (t * in + row * kPair + half) * out;
+    winograd_transforms(Number()).weight_rows(taps.data(), out, panels.row(weights, row));
+  });
+}
+
+class TransformWeights : public Kernel {
+ public:
+  explicit TransformWeights(const Shape& w) : in_(w.size(1)), panels_(in_, w.size(0)) {}
+  void run(void* const* buffers, KernelState*) const override {
+    transform_weights<float>(static_cast<const float*>(buffers[0]), in_, panels_,
+                             static_cast<float*>(buffers[1]));
+  }
+
+ private:
+  const int64_t in_;
+  const Panels panels_;
+};
+
 template <class Number>
 class WinogradConvolution : public WinogradKernel<Number> {
  public:
-  WinogradConvolution(const Tiling& tiling, bool transposed, const WinogradSlots& slots,
+  WinogradConvolution(const Tiling& tiling, WinogradWeights given, const WinogradSlots& slots,
                       std::vector<WinogradFollow> follows, int threads)
       : WinogradKernel<Number>(tiling),
-        transposed_(transposed),
+        given_(given),
         slots_(slots),
         follows_(std::move(follows)),
         depth_(tiling.in.channels / kPair),
         panels_(depth_, tiling.out.channels),
         patch_plane_(plane_step(tiling.block * depth_)) {
-    weights_ = take(panels_.elements());
+    if (given_ != WinogradWeights::transformed) weights_ = take(panels_.elements());
     patches_ = take(kWinogradPlanes * patch_plane_);
     sums_ = take(kWinogradPlanes * sum_plane_);
-    if (transposed_) rows_ = take(threads * row_words());
+    if (given_ == WinogradWeights::transposed) rows_ = take(threads * row_words());
   }
 
   void run(void* const* buffers, KernelState*) const override {
     const auto* x = static_cast<const Number*>(buffers[slots_.x]);
-    const auto* w = static_cast<const float*>(buffers[slots_.w]);
-    float* weights = part(buffers, slots_.scratch, weights_);
+    const float* weights = weights_of(buffers);
     float* patches = part(buffers, slots_.scratch, patches_);
     float* sums = part(buffers, slots_.scratch, sums_);
-    if (transposed_) {
-      transform_transposed(w, weights, part(buffers, slots_.scratch, rows_));
-    } else {
-      transform_weights(w, weights);
-    }
     for (int64_t first = 0; first < tiling_.tiles; first += tiling_.block) {
       const int64_t count = std::min(tiling_.block, tiling_.tiles - first);
       transform_patches(x, first, count, patches);
@@ -50,6 +72,18 @@ class WinogradConvolution : public WinogradKernel<Number> {
   static constexpr int64_t kRows = 16;  // of weights that are transposed at a time
   int64_t row_words() const { return kWinogradPlanes * kRows * panels_.width; }
 
+  const float* weights_of(void* const* buffers) const {
+    const auto* w = static_cast<const float*>(buffers[slots_.w]);
+    if (given_ == WinogradWeights::transformed) return w;
+    float* weights = part(buffers, slots_.scratch, weights_);
+    if (given_ == WinogradWeights::transposed) {
+      transform_transposed(w, weights, part(buffers, slots_.scratch, rows_));
+    } else {
+      transform_weights<Number>(w, tiling_.in.channels, panels_, weights);
+    }
+    return weights;
+  }
+
   // [planes][count][depth]
   void transform_patches(const Number* x, int64_t first, int64_t count, float* patches) const {
     const int64_t channels = tiling_.in.channels;
@@ -57,18 +91,6 @@ class WinogradConvolution : public WinogradKernel<Number> {
       std::array<const Number*, kWinogradPlanes> places;
       put_patch(x, first + i, places.data());
       transforms().patch(places.data(), channels, {patches + i * depth_, patch_plane_, depth_, 0});
-    });
-  }
-
-  // w: [taps][in][out] of this product.
-  void transform_weights(const float* w, float* weights) const {
-    const int64_t in = tiling_.in.channels, out = tiling_.out.channels;
-    parallel_tasks(depth_, in * out * kWinogradPlanes, [&](int64_t row) {
-      std::array<const float*, kWinogradTaps * kPair> taps;
-      for (int64_t half = 0; half < kPair; ++half)
-        for (int64_t t = 0; t < kWinogradTaps; ++t)
-          taps[static_cast<size_t>(half * kWinogradTaps + t)] = w + (t * in + row * kPair + half) * out;
-      transforms().weight_rows(taps.data(), out, panels_.row(weights, row));
     });
   }
 
@@ -142,7 +164,7 @@ class WinogradConvolution : public WinogradKernel<Number> {
     });
   }
 
-  bool transposed_;
+  WinogradWeights given_;
   WinogradSlots slots_;
   std::vector<WinogradFollow> follows_;
   const int64_t depth_;  // in words
@@ -154,12 +176,19 @@ class WinogradConvolution : public WinogradKernel<Number> {
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_winograd_convolution(const Tiling& tiling, DType dtype, bool transposed,
+int64_t transformed_bytes(const Shape& weights) {
+  return Panels(weights.size(1), weights.size(0)).elements() * 4;
+}
+
+std::unique_ptr<Kernel> make_transform_weights(const Shape& weights) {
+  return std::make_unique<TransformWeights>(weights);
+}
+
+std::unique_ptr<Kernel> make_winograd_convolution(const Tiling& tiling, DType dtype, WinogradWeights weights,
                                                   const WinogradSlots& slots,
                                                   std::vector<WinogradFollow> follows, int threads) {
   return with_width(dtype, [&]<class Number>(Number) -> std::unique_ptr<Kernel> {
-    return std::make_unique<WinogradConvolution<Number>>(tiling, transposed, slots, std::move(follows),
-                                                         threads);
+    return std::make_unique<WinogradConvolution<Number>>(tiling, weights, slots, std::move(follows), threads);
   });
 }
 

@@ -109,7 +109,8 @@ struct WinogradFollow {
   float low, high;
 };
 inline constexpr size_t kMostFollows = 8;
-std::unique_ptr<Kernel> make_winograd_convolution(const Tiling& tiling, DType dtype, bool transposed,
+enum class WinogradWeights { plain, transposed, transformed };
+std::unique_ptr<Kernel> make_winograd_convolution(const Tiling& tiling, DType dtype, WinogradWeights weights,
                                                   const WinogradSlots& slots,
                                                   std::vector<WinogradFollow> follows, int threads);
 

@@ -42,6 +42,22 @@ TEST_F(PjrtProgram, TunesOnAllDevicesOfAPlugin) {
   EXPECT_GT(plan.at("memory").at("donated").integer(), 4 * (784 * 32 + 32 + 32 * 10 + 10));
 }
 
+TEST_F(PjrtProgram, IsComparedWithTheProcessor) {
+  const std::string words =
+      concat("eval mlp:784-32-10 --data ", shipped_data("mnist").string(), " --compare cpu,pjrt:cpu");
+  const Json result = json(words);
+  ASSERT_EQ(result.at("devices").items().size(), 2);
+  const Json& there = result.at("devices").items()[1];
+  EXPECT_EQ(there.at("device").text(), "pjrt:cpu");
+  EXPECT_EQ(there.at("accuracy").number(), result.at("devices").items()[0].at("accuracy").number());
+  EXPECT_EQ(there.at("label_agreement").number(), 1);
+  EXPECT_LT(there.at("max_difference").number(), 1e-5);
+  EXPECT_TRUE(there.at("first_difference").is_null());
+  const Json strict = json(words + " --bound 0");
+  EXPECT_GT(strict.at("devices").items()[1].at("first_difference").at("difference").number(), 0);
+  EXPECT_THAT(temper(words).output, HasSubstr("no node is further from cpu than"));
+}
+
 TEST_F(PjrtProgram, PredictsAsTheProcessor) {
   const std::string words =
       concat("predict ", mobilenet(), " ", shipped_data("clothing10/test/dress/02.jpg").string(),

@@ -1,6 +1,7 @@
 #include "devices/cpu/kernels/block_run.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "devices/cpu/kernels/cells.h"
 
@@ -87,6 +88,21 @@ BoundTape::Step single_step(const TapeInstruction& in, const std::function<bool(
 
 int64_t storage_size(DType dtype) { return bit_width(dtype) / 8; }
 
+bool is_dense(const TapeSource& source, const PlanOperand& operand) {
+  return source.kind == TapeSource::tensor && cell(source.dtype) == source.dtype &&
+         operand.strides.back() == 1;
+}
+
+void find_flat(BoundTape& bound) {
+  const TapePlan& plan = bound.plan;
+  bound.flat = plan.elements == plan.columns().size;
+  for (size_t i = 0; i < bound.tape.sources.size(); ++i) {
+    if (is_uniform(bound, bound.tape, static_cast<int>(i))) continue;
+    bound.flat = bound.flat && is_dense(bound.tape.sources[i], plan.sources[i]);
+    bound.dense.push_back(i);
+  }
+}
+
 }  // namespace
 
 BoundTape bind(Tape tape, std::span<const Placed> inputs, std::span<const Placed> outputs) {
@@ -115,6 +131,7 @@ BoundTape bind(Tape tape, std::span<const Placed> inputs, std::span<const Placed
     bound.stores.push_back(store_function(r.dtype));
   }
   bound.tape = std::move(tape);
+  find_flat(bound);
   return bound;
 }
 
@@ -192,14 +209,59 @@ void BlockRun::load(size_t i, const TapeBlock& block) {
 void BlockRun::run(const TapeBlock& block) {
   const Tape& tape = bound_.tape;
   const size_t first = tape.sources.size();
-  for (size_t i = 0; i < first; ++i) load(i, block);
+  if (bound_.flat) {
+    load_numbers_once(bound_.plan.block_columns);
+    point(block);
+  } else {
+    for (size_t i = 0; i < first; ++i) load(i, block);
+    for (size_t i = 0; i < tape.code.size(); ++i) at_[first + i] = slot(first + i);
+    for (size_t i = 0; i < tape.results.size(); ++i)
+      if (direct_[i]) at_[static_cast<size_t>(tape.results[i].value)] = output(i, block);
+  }
+  compute(block.count());
+  store(block);
+}
+
+void BlockRun::run_flat(int64_t first, int64_t last) {
+  const bool whole = needs_no_slots();
+  const int64_t most = whole ? last - first : bound_.plan.block_columns;
+  if (whole) load_numbers_once(1);
+  for (TapeBlock block{.column = first, .rows = 1}; block.column < last; block.column += most) {
+    block.columns = std::min(most, last - block.column);
+    run(block);
+  }
+}
+
+// One group from memory to memory.
+bool BlockRun::needs_no_slots() const {
+  const auto results = static_cast<std::ptrdiff_t>(bound_.tape.results.size());
+  return bound_.steps.size() == 1 && bound_.steps[0].group &&
+         std::all_of(direct_.begin(), direct_.begin() + results, [](bool direct) { return direct; });
+}
+
+void BlockRun::load_numbers_once(int64_t columns) {
+  if (std::exchange(has_numbers_, true)) return;
+  const Tape& tape = bound_.tape;
+  const size_t first = tape.sources.size();
+  for (size_t i = 0; i < first; ++i)
+    if (!std::ranges::binary_search(bound_.dense, i)) load(i, {.rows = 1, .columns = columns});
   for (size_t i = 0; i < tape.code.size(); ++i) at_[first + i] = slot(first + i);
+}
+
+void BlockRun::point(const TapeBlock& block) {
+  const Tape& tape = bound_.tape;
+  for (const size_t i : bound_.dense) {
+    const TapeSource& source = tape.sources[i];
+    at_[i] = static_cast<std::byte*>(const_cast<void*>(inputs_[source.input])) +
+             block.column * storage_size(source.dtype);
+  }
   for (size_t i = 0; i < tape.results.size(); ++i)
     if (direct_[i]) at_[static_cast<size_t>(tape.results[i].value)] = output(i, block);
-  const int64_t n = block.count();
+}
+
+void BlockRun::compute(int64_t n) {
   const auto at = [&](int value) { return value < 0 ? nullptr : at_[static_cast<size_t>(value)]; };
-  for (size_t i = 0; i < bound_.steps.size(); ++i) {
-    const BoundTape::Step& s = bound_.steps[i];
+  for (const BoundTape::Step& s : bound_.steps) {
     if (s.function) {
       s.function(at(s.operands[0]), at(s.operands[1]), at(s.operands[2]),
                  at_[static_cast<size_t>(s.results[0])], n);
@@ -212,9 +274,14 @@ void BlockRun::run(const TapeBlock& block) {
       results[k] = static_cast<float*>(at_[static_cast<size_t>(s.results[k])]);
     s.group(operands.data(), results.data(), n);
   }
+}
+
+void BlockRun::store(const TapeBlock& block) {
+  const Tape& tape = bound_.tape;
   for (size_t i = 0; i < tape.results.size(); ++i)
     if (!tape.results[i].reduced && !direct_[i])
-      bound_.stores[i](at(tape.results[i].value), nullptr, nullptr, output(i, block), n);
+      bound_.stores[i](at_[static_cast<size_t>(tape.results[i].value)], nullptr, nullptr, output(i, block),
+                       block.count());
 }
 
 }  // namespace temper::cpu

@@ -18,6 +18,10 @@ struct BoundTape {
   std::vector<size_t> last_read;      // by value: position of the instruction that reads it last
   std::vector<BlockFunction> loads;   // by source
   std::vector<BlockFunction> stores;  // by result
+  // The space is one run of elements: every source is one number or lies as the space does, in the type it is
+  // computed in.
+  bool flat = false;
+  std::vector<size_t> dense;  // then: the sources that lie as the space does
 };
 BoundTape bind(Tape tape, std::span<const Placed> inputs, std::span<const Placed> outputs);
 
@@ -36,6 +40,7 @@ class BlockRun {
   BlockRun(const BoundTape& bound, const void* const* inputs, void* const* outputs);
 
   void run(const TapeBlock& block);                                                 // stores the full results
+  void run_flat(int64_t first, int64_t last);                                       // elements of a flat tape
   const void* value(int number) const { return at_[static_cast<size_t>(number)]; }  // of the last block
 
  private:
@@ -46,6 +51,11 @@ class BlockRun {
   void* output(size_t result, const TapeBlock& block) const;
   bool may_write_directly(size_t result) const;
   void load(size_t source, const TapeBlock& block);
+  bool needs_no_slots() const;
+  void load_numbers_once(int64_t columns);  // of a flat tape
+  void point(const TapeBlock& block);       // its other sources, and what is written directly
+  void compute(int64_t n);
+  void store(const TapeBlock& block);
 
   const BoundTape& bound_;
   const void* const* inputs_;
@@ -53,6 +63,7 @@ class BlockRun {
   std::array<bool, kMaxTapeValues> direct_{};  // by result
   std::array<void*, kMaxTapeValues> at_;       // by value
   std::array<Loaded, kMaxTapeValues> loaded_;  // by source
+  bool has_numbers_ = false;                   // of a flat tape
   alignas(64) std::byte memory_[kBlockBytes];
 };
 

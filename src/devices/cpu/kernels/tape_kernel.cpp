@@ -39,6 +39,11 @@ void TapeRunner::run_blocks(const void* const* inputs, void* const* outputs, int
                             int64_t end) const {
   const TapePlan& plan = bound_.plan;
   BlockRun run(bound_, inputs, outputs);
+  if (bound_.flat) {
+    if (begin < end)
+      run.run_flat(begin * plan.block_columns, std::min(end * plan.block_columns, plan.elements));
+    return;
+  }
   for (int64_t i = begin; i < end; ++i) {
     TapeBlock block;
     int64_t rest = i;
