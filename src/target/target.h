@@ -44,6 +44,7 @@ struct CompileOptions {
   // part that one replica has: axis 0 is shared out among them in order. All others are the same on each.
   int replicas = 1;
   std::vector<std::string> shared = {};
+  friend bool operator==(const CompileOptions&, const CompileOptions&) = default;
 };
 
 struct Argument {
@@ -59,6 +60,7 @@ struct MemoryUse {
   int64_t floor = 0;              // of the temporaries: what lives at the busiest moment
   int64_t plain_temporaries = 0;  // what they would be if nothing were computed again to save memory
   int64_t total() const { return arguments + outputs + temporaries; }
+  friend bool operator==(const MemoryUse&, const MemoryUse&) = default;
 };
 
 // A memory limit that cannot be met.

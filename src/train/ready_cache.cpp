@@ -128,8 +128,16 @@ class Reading {
     program.outputs = arguments_of(program.graph, program.graph.outputs, at("outputs"));
     const std::vector<int64_t> numbers = numbers_in(at("numbers"));
     if (numbers.size() != 10) throw Error(ErrorKind::corrupt, "expected ten numbers");
-    program.memory = {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]};
-    program.options = {static_cast<int>(numbers[6]), numbers[7], numbers[8] != 0, numbers[9] != 0};
+    program.memory = {.code = numbers[0],
+                      .arguments = numbers[1],
+                      .outputs = numbers[2],
+                      .temporaries = numbers[3],
+                      .floor = numbers[4],
+                      .plain_temporaries = numbers[5]};
+    program.options = {.threads = static_cast<int>(numbers[6]),
+                       .memory_limit = numbers[7],
+                       .deterministic = numbers[8] != 0,
+                       .sole_reader = numbers[9] != 0};
     add_parameters(ready);
     ready.about.graph = parse_graph(at("about"));
     std::map<std::string, std::string> known;

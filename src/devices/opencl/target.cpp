@@ -59,7 +59,8 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
   for (const Argument& input : program.inputs) program.memory.arguments += byte_size(input.type);
   for (const Argument& output : program.outputs) program.memory.outputs += byte_size(output.type);
   for (const Donation& donation : graph.donations)
-    program.memory.outputs -= byte_size(program.outputs[static_cast<size_t>(donation.output)].type);
+    program.memory.donated += byte_size(program.outputs[static_cast<size_t>(donation.output)].type);
+  program.memory.outputs -= program.memory.donated;
   KernelTable kernels;
   const Plan plan = make_plan(facts, graph, kernels);
   program.memory.temporaries = program.memory.plain_temporaries = plan.arena_bytes;
