@@ -129,6 +129,7 @@ std::string describe_plan(Device& device, const ModelOptions& options, const Pla
   }
   CompileOptions compile_options;
   compile_options.threads = choose_threads(options.threads);
+  compile_options.sole_reader = graph.donations.empty();  // as whoever infers compiles it
   share_out(graph, planned.replicas, compile_options);
   std::unique_ptr<Executable> executable;
   const int64_t left = program_memory(limit, device, graph, compile_options);
