@@ -65,4 +65,11 @@ Peaks measure_peaks(Device& device) {
           rate([&] { return matmul_flops(device, DType::bf16); }), rate([&] { return sum_rate(device); })};
 }
 
+DeviceFacts with_peaks(DeviceFacts facts, const Peaks& peaks) {
+  facts.peak_flops = peaks.flops;
+  facts.peak_bf16_flops = peaks.bf16_flops;
+  facts.peak_bytes_per_second = peaks.bytes_per_second;
+  return facts;
+}
+
 }  // namespace temper

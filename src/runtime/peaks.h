@@ -11,5 +11,6 @@ struct Peaks {
 // Products of matrices of 1024 x 1024 in f32 and bf16, and sums that read and write 64 MB; the best run of
 // each counts. Under a second, and the time to compile three small programs. What the device refuses is 0.
 Peaks measure_peaks(Device& device);
+DeviceFacts with_peaks(DeviceFacts facts, const Peaks& peaks);
 
 }  // namespace temper

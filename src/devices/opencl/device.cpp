@@ -2,6 +2,7 @@
 #include "devices/opencl/executable.h"
 #include "devices/opencl/opencl.h"
 #include "devices/opencl/tensors.h"
+#include "runtime/peaks.h"
 
 namespace temper::opencl {
 
@@ -30,6 +31,10 @@ class OpenclDevice : public Device {
   std::string_view name() const override { return name_; }
   const Target& target() const override { return opencl_target(); }
   DeviceFacts facts() override { return facts_; }
+  DeviceFacts measure() override {
+    if (!peaks_) peaks_ = measure_peaks(*this);
+    return with_peaks(facts_, *peaks_);
+  }
 
   Tensor allocate(const Type& type, int64_t) override {
     Tensor tensor = make_tensor(driver_, type, this);
@@ -65,6 +70,7 @@ class OpenclDevice : public Device {
   std::string name_;
   std::shared_ptr<Driver> driver_;
   DeviceFacts facts_;
+  std::optional<Peaks> peaks_;
 };
 
 std::unique_ptr<Device> open(std::string_view which) {

@@ -36,12 +36,8 @@ class PjrtDevice : public Device {
   }
 
   DeviceFacts measure() override {
-    DeviceFacts all = facts();
     if (!peaks_) peaks_ = measure_peaks(*this);
-    all.peak_flops = peaks_->flops;
-    all.peak_bf16_flops = peaks_->bf16_flops;
-    all.peak_bytes_per_second = peaks_->bytes_per_second;
-    return all;
+    return with_peaks(facts(), *peaks_);
   }
 
   Tensor allocate(const Type& type, int64_t layout) override { return make_tensor(type, layout, this); }

@@ -40,6 +40,25 @@ TEST(OpenclDevice, CopiesAndBeginsWithZeros) {
   EXPECT_EQ(to_doubles(download(device, on_device)), std::vector<double>(6, 7));
 }
 
+TEST(OpenclDevice, MeasuresItsPeaksOnce) {
+  TEMPER_NEED_OPENCL();
+  Device& device = counted_device();
+  EXPECT_EQ(device.facts().peak_flops, 0);
+  const DeviceFacts facts = device.measure();
+  EXPECT_GT(facts.peak_flops, 1e8);
+  EXPECT_GT(facts.peak_bf16_flops, 1e8);
+  EXPECT_GT(facts.peak_bytes_per_second, 1e7);
+  EXPECT_EQ(device.measure().peak_flops, facts.peak_flops);
+}
+
+// What becomes results in the memory of arguments counts once.
+TEST(OpenclDevice, CountsWhatIsDonated) {
+  const MemoryUse use = compile(opencl_target(), {}, sum_graph())->memory;
+  EXPECT_EQ(use.arguments, 24);
+  EXPECT_EQ(use.donated, 12);
+  EXPECT_EQ(use.outputs, 0);
+}
+
 TEST(OpenclDevice, StateStaysAndAStepIsItsLaunches) {
   TEMPER_NEED_OPENCL();
   Device& device = counted_device();
