@@ -18,6 +18,9 @@ Program compile(const TargetFacts& facts, const Graph& graph, const CompileOptio
   for (const Port& output : graph.outputs) program.outputs.push_back({output.name, graph.type(output.value)});
   for (const Argument& input : program.inputs) program.memory.arguments += byte_size(input.type);
   for (const Argument& output : program.outputs) program.memory.outputs += byte_size(output.type);
+  for (const Donation& donation : graph.donations)
+    program.memory.donated += byte_size(program.outputs[static_cast<size_t>(donation.output)].type);
+  program.memory.outputs -= program.memory.donated;  // it lies in the arguments
   return program;
 }
 
