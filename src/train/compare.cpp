@@ -16,7 +16,7 @@ namespace {
 
 // All scores of one device, a row per sample.
 struct AllScores {
-  Outcome outcome;
+  EvaluationPass outcome;
   std::vector<float> values;
   size_t width = 0;
 

@@ -21,11 +21,11 @@ Evaluation evaluate(const EvaluateOptions& options, TrainEvents& events, const E
             .score = scores[static_cast<size_t>(best_index(scores))],
             .loss = loss});
     };
-  Outcome pass = evaluate_model(options, set.model, set.dataset, device, events, line);
+  EvaluationPass pass = evaluate_model(options, set.model, set.dataset, device, events, line);
   if (!options.reference.empty()) {
     const Model reference =
         open_model({.model = options.reference, .seed = static_cast<uint64_t>(options.seed)}, events);
-    const Outcome other = evaluate_model(options, reference, set.dataset, device, events);
+    const EvaluationPass other = evaluate_model(options, reference, set.dataset, device, events);
     pass.evaluation.agreement = agreement(pass.predictions, other.predictions);
   }
   pass.evaluation.split = set.split;

@@ -89,8 +89,8 @@ FeatureSource feature_source(const EvaluateOptions& options, const Model& model,
   return {dataset, features, events};
 }
 
-Outcome evaluate_model(const EvaluateOptions& options, const Model& model, const Dataset& dataset,
-                       Device& device, TrainEvents& events, const EachScore& each) {
+EvaluationPass evaluate_model(const EvaluateOptions& options, const Model& model, const Dataset& dataset,
+                              Device& device, TrainEvents& events, const EachScore& each) {
   nn::Loss loss = default_loss(dataset, model);
   if (!options.loss.empty()) loss.kind = options.loss;
   FeatureSource source = feature_source(options, model, dataset, events);
@@ -104,7 +104,7 @@ Outcome evaluate_model(const EvaluateOptions& options, const Model& model, const
   EvalProgram program(state, folded, {.batch = options.batch, .loss = loss}, {}, compile);
   const Targets targets(dataset, loss, program.scores_type());
   const auto batches = source.batches(LoaderOptions::Order::as_stored, options.batch);
-  Outcome pass;
+  EvaluationPass pass;
   pass.predictions.assign(static_cast<size_t>(dataset.size()), -1);
   pass.evaluation = evaluate_batches(program, *batches, targets, model.labels, events,
                                      [&](int64_t sample, std::span<const float> scores, double value) {

@@ -20,7 +20,7 @@ CompileOptions compile_options(const EvaluateOptions& options);
 FeatureSource feature_source(const EvaluateOptions& options, const Model& model, const Dataset& dataset,
                              TrainEvents& events);
 
-struct Outcome {
+struct EvaluationPass {
   Evaluation evaluation;
   std::vector<int64_t> predictions;  // by sample; -1: skipped
 };
@@ -28,8 +28,8 @@ using EachScore =
     std::function<void(const Targets&, int64_t sample, std::span<const float> scores, double loss)>;
 
 // One pass over the data set.
-Outcome evaluate_model(const EvaluateOptions& options, const Model& model, const Dataset& dataset,
-                       Device& device, TrainEvents& events, const EachScore& each = {});
+EvaluationPass evaluate_model(const EvaluateOptions& options, const Model& model, const Dataset& dataset,
+                              Device& device, TrainEvents& events, const EachScore& each = {});
 
 // The share of samples for which both predict the same, of those that both predict.
 double agreement(const std::vector<int64_t>& a, const std::vector<int64_t>& b);

@@ -12,7 +12,7 @@ namespace {
 
 class OpenclContext : public Context {
  public:
-  OpenclContext(const Driver& driver, const BuiltProgram& built, const KernelTable& kernels, const Plan& plan,
+  OpenclContext(const Driver& driver, const BuiltProgram* built, const KernelTable& kernels, const Plan& plan,
                 const PlanConstants& constants, std::shared_ptr<Arena> arena)
       : state(driver, built, kernels, plan, constants), arena(std::move(arena)) {}
 
@@ -44,7 +44,8 @@ class OpenclExecutable : public Executable {
       memory = Tensor();  // first let go of
       memory = make_tensor(driver_, {DType::u8, {plan_.arena_bytes}}, &device_);
     }
-    return std::make_unique<OpenclContext>(*driver_, *built_, kernels_, plan_, constants_, std::move(arena));
+    return std::make_unique<OpenclContext>(*driver_, built_.get(), kernels_, plan_, constants_,
+                                           std::move(arena));
   }
 
   void run(Context& context, std::span<Tensor> arguments, std::span<Tensor> results) const override {

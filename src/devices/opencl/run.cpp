@@ -26,12 +26,12 @@ PlanConstants::PlanConstants(const std::shared_ptr<Driver>& driver, const Plan& 
   }
 }
 
-PlanState::PlanState(const Driver& driver, const BuiltProgram& program, const KernelTable& kernels,
+PlanState::PlanState(const Driver& driver, const BuiltProgram* program, const KernelTable& kernels,
                      const Plan& plan, const PlanConstants& constants)
     : driver_(driver), plan_(plan), constants_(constants) {
   for (size_t i = 0; i < plan.launches.size(); ++i) {
     const Launch& launch = plan.launches[i];
-    kernels_.push_back(launch.kernel < 0 ? nullptr : program.make_kernel(kernels.name(launch.kernel)));
+    kernels_.push_back(launch.kernel < 0 ? nullptr : program->make_kernel(kernels.name(launch.kernel)));
     bodies_.emplace_back();
     for (size_t k = 0; launch.control && k < launch.control->bodies.size(); ++k)
       bodies_.back().push_back(std::make_unique<PlanState>(

@@ -17,7 +17,8 @@ struct PlanConstants {
 
 class PlanState {
  public:
-  PlanState(const Driver& driver, const BuiltProgram& program, const KernelTable& kernels, const Plan& plan,
+  // program: null if the plan has no kernels.
+  PlanState(const Driver& driver, const BuiltProgram* program, const KernelTable& kernels, const Plan& plan,
             const PlanConstants& constants);
   PlanState(const PlanState&) = delete;
   PlanState& operator=(const PlanState&) = delete;
