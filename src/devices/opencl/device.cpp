@@ -1,7 +1,7 @@
 #include "base/check.h"
-#include "devices/opencl/executable.h"
+#include "devices/opencl/driver.h"
 #include "devices/opencl/opencl.h"
-#include "devices/opencl/tensors.h"
+#include "launches/executable.h"
 #include "runtime/peaks.h"
 
 namespace temper::opencl {
@@ -37,8 +37,8 @@ class OpenclDevice : public Device {
   }
 
   Tensor allocate(const Type& type, int64_t) override {
-    Tensor tensor = make_tensor(driver_, type, this);
-    driver_->zero({memory_of(tensor).get(), 0}, tensor.bytes());
+    Tensor tensor = driver_->make_tensor(type, this);
+    driver_->zero(driver_->place_of(tensor), tensor.bytes());
     return tensor;
   }
 
@@ -46,17 +46,17 @@ class OpenclDevice : public Device {
     TEMPER_CHECK(from.type() == to.type(), "copy from ", to_string(from.type()), " to ",
                  to_string(to.type()));
     if (from.on_host()) {
-      driver_->write(from.data(), {memory_of(to).get(), 0}, from.bytes());
+      driver_->write(from.data(), driver_->place_of(to), from.bytes());
     } else if (to.on_host()) {
-      driver_->read({memory_of(from).get(), 0}, to.mutable_data(), to.bytes());
-    } else if (memory_of(from).get() != memory_of(to).get()) {
-      driver_->copy({memory_of(from).get(), 0}, {memory_of(to).get(), 0}, from.bytes());
+      driver_->read(driver_->place_of(from), to.mutable_data(), to.bytes());
+    } else if (from.storage() != to.storage()) {
+      driver_->copy(driver_->place_of(from), driver_->place_of(to), from.bytes());
       driver_->finish();
     }
   }
 
   std::unique_ptr<Executable> load(std::shared_ptr<const Program> program) override {
-    return make_executable(*this, driver_, std::move(program));
+    return launches::make_executable(*this, driver_, opencl_vendor(), std::move(program));
   }
 
  private:

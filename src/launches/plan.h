@@ -4,17 +4,17 @@
 #include <memory>
 
 #include "codegen/kernel_writer.h"
-#include "devices/opencl/work.h"
+#include "launches/work.h"
 #include "runtime/device.h"
 
-namespace temper::opencl {
+namespace temper::launches {
 
 // The kernels of a program, regions included; equal ones once.
 class KernelTable {
  public:
-  int add(const KernelText& kernel);   // its number
-  std::string name(int number) const;  // "k3_map"
-  std::string source() const;          // the whole program's
+  int add(const KernelText& kernel);                 // its number
+  std::string name(int number) const;                // "k3_map"
+  std::string source(const Dialect& dialect) const;  // the whole program's
   size_t size() const { return kinds_.size(); }
 
  private:
@@ -32,7 +32,8 @@ struct Buffer {
 
 struct Control;
 
-// A kernel; or, without one, a copy of the first buffer to the second; or a node with regions.
+// A kernel; or a library's call; or a node with regions; or, without any, a copy of the first buffer to the
+// second.
 struct Launch {
   int kernel = -1;
   int64_t groups = 1;
@@ -41,6 +42,7 @@ struct Launch {
   std::vector<int> buffers = {};  // positions in Plan::buffers: what is read, what is written, scratch
   int reads = 0;
   std::vector<std::pair<int, int>> in_place = {};  // (read, written): may be one memory
+  std::shared_ptr<const LibraryCall> call = {};
   std::shared_ptr<const Control> control = {};
   LaunchProfile about = {};
 };
@@ -64,12 +66,15 @@ struct Control {
   int64_t verdict = 0, body_arena = 0, scratch_bytes = 0;
 };
 
-Plan make_plan(const TargetFacts& facts, const Graph& graph, KernelTable& kernels);
+Plan make_plan(const Vendor& vendor, const TargetFacts& facts, const Graph& graph, KernelTable& kernels);
 
 // Addresses in the arena; where a donated argument would be overwritten too early, a copy.
 void place(Plan& plan, std::span<const Donation> donations);
 
+// Whether a value that is computed decides what runs next: the host waits for it.
+bool is_decided_late(const Plan& plan);
+
 // In order; those of a body stand for its node.
 std::vector<LaunchProfile> launches_of(const Plan& plan);
 
-}  // namespace temper::opencl
+}  // namespace temper::launches

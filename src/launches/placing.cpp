@@ -1,10 +1,10 @@
 // Where buffers lie.
 #include <algorithm>
 
-#include "devices/opencl/plan.h"
+#include "launches/plan.h"
 #include "passes/passes.h"
 
-namespace temper::opencl {
+namespace temper::launches {
 
 namespace {
 
@@ -73,4 +73,4 @@ void place(Plan& plan, std::span<const Donation> donations) {
   plan.arena_floor = arena.floor;
 }
 
-}  // namespace temper::opencl
+}  // namespace temper::launches

@@ -1,16 +1,13 @@
-#include "devices/opencl/plan.h"
+#include "launches/plan.h"
 
 #include <algorithm>
 
 #include "base/check.h"
-#include "codegen/node_text.h"
 #include "codegen/tape_text.h"
-#include "devices/opencl/opencl.h"
-#include "devices/opencl/products.h"
 #include "ir/op.h"
 #include "target/cost.h"
 
-namespace temper::opencl {
+namespace temper::launches {
 
 int KernelTable::add(const KernelText& kernel) {
   const auto [at, added] = numbers_.try_emplace({kernel.text, kernel.lanes}, static_cast<int>(kinds_.size()));
@@ -26,8 +23,8 @@ std::string KernelTable::name(int number) const {
   return concat("k", number, "_", kinds_[static_cast<size_t>(number)]);
 }
 
-std::string KernelTable::source() const {
-  std::string source = preamble(opencl_c());
+std::string KernelTable::source(const Dialect& dialect) const {
+  std::string source = preamble(dialect);
   for (size_t i = 0; i < texts_.size(); ++i)
     source += concat("\nKERNEL LANES(", lanes_[i], ") void ", name(static_cast<int>(i)), texts_[i]);
   return source;
@@ -37,14 +34,14 @@ namespace {
 
 class Planner {
  public:
-  Planner(const TargetFacts& facts, const Graph& graph, KernelTable& kernels)
-      : facts_(facts), graph_(graph), kernels_(kernels) {}
+  Planner(const Vendor& vendor, const TargetFacts& facts, const Graph& graph, KernelTable& kernels)
+      : vendor_(vendor), facts_(facts), graph_(graph), kernels_(kernels) {}
 
   Plan plan() {
     for (size_t i = 0; i < graph_.inputs.size(); ++i)
       where_[graph_.inputs[i].value] =
           add_buffer(Buffer::argument, static_cast<int>(i), byte_size(graph_.type(graph_.inputs[i].value)));
-    const std::vector<Work> all = cut_into_work(graph_);
+    const std::vector<Work> all = cut_into_work(vendor_, facts_, graph_);
     find_direct_results();
     for (const Work& work : all) add_work(work);
     add_results();
@@ -91,6 +88,7 @@ class Planner {
       about.flops += flops(graph_, graph_.nodes()[static_cast<size_t>(node)]);
     for (const Value input : work.inputs) about.bytes += byte_size(graph_.type(input));
     for (const Value output : work.outputs) about.bytes += byte_size(graph_.type(output));
+    if (work.call) return add_call(work, about);
     if (is_control(root)) return add_control(work, root, about);
     if (has_node_kernels(root)) return add_node(work, root, about);
     add_tape(work, about);
@@ -104,11 +102,18 @@ class Planner {
             .about = about};
   }
 
+  void add_call(const Work& work, const LaunchProfile& about) {
+    Launch launch{.reads = static_cast<int>(work.inputs.size()), .call = work.call, .about = about};
+    for (const Value input : work.inputs) launch.buffers.push_back(read(input));
+    for (const Value output : work.outputs) launch.buffers.push_back(write(output));
+    plan_.launches.push_back(std::move(launch));
+  }
+
   void add_node(const Work& work, const Node& node, LaunchProfile about) {
     std::vector<int> operands;
     for (const Value input : work.inputs) operands.push_back(read(input));
     for (const Value output : work.outputs) operands.push_back(write(output));
-    for (const KernelStep& step : kernels_of(facts_, graph_, node)) {
+    for (const KernelStep& step : vendor_.kernels_of(facts_, graph_, node)) {
       Launch launch = launch_of(step.kernel, about);
       for (const int operand : step.operands)
         launch.buffers.push_back(operands[static_cast<size_t>(operand)]);
@@ -195,7 +200,7 @@ class Planner {
     control->verdict = take(bytes, 1);
     control->body_arena = bytes;
     for (const Graph& region : node.regions) {
-      control->bodies.push_back(make_plan(facts_, region, kernels_));
+      control->bodies.push_back(make_plan(vendor_, facts_, region, kernels_));
       arena = std::max(arena, control->bodies.back().arena_bytes);
     }
     control->scratch_bytes = bytes + arena;
@@ -216,6 +221,7 @@ class Planner {
     }
   }
 
+  const Vendor& vendor_;
   const TargetFacts& facts_;
   const Graph& graph_;
   KernelTable& kernels_;
@@ -225,8 +231,17 @@ class Planner {
 
 }  // namespace
 
-Plan make_plan(const TargetFacts& facts, const Graph& graph, KernelTable& kernels) {
-  return Planner(facts, graph, kernels).plan();
+Plan make_plan(const Vendor& vendor, const TargetFacts& facts, const Graph& graph, KernelTable& kernels) {
+  return Planner(vendor, facts, graph, kernels).plan();
+}
+
+bool is_decided_late(const Plan& plan) {
+  return std::ranges::any_of(plan.launches, [](const Launch& launch) {
+    if (!launch.control) return false;
+    const Control& control = *launch.control;
+    return control.kind == Control::cond || control.kind == Control::while_loop ||
+           std::ranges::any_of(control.bodies, is_decided_late);
+  });
 }
 
 std::vector<LaunchProfile> launches_of(const Plan& plan) {
@@ -235,4 +250,4 @@ std::vector<LaunchProfile> launches_of(const Plan& plan) {
   return all;
 }
 
-}  // namespace temper::opencl
+}  // namespace temper::launches

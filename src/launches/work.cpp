@@ -1,4 +1,4 @@
-#include "devices/opencl/work.h"
+#include "launches/work.h"
 
 #include <algorithm>
 #include <queue>
@@ -9,21 +9,27 @@
 #include "codegen/node_text.h"
 #include "ir/op.h"
 
-namespace temper::opencl {
+namespace temper::launches {
 
 namespace {
 
-std::vector<Cluster> clusters_of(const Graph& graph) {
+std::vector<Work> pieces_of(const Vendor& vendor, const TargetFacts& facts, const Graph& graph) {
   std::vector<bool> taken(static_cast<size_t>(graph.size()), false);
-  std::vector<Cluster> clusters;
+  std::vector<Work> pieces;
+  if (vendor.library_calls)
+    for (auto& call : vendor.library_calls(facts, graph)) {
+      for (const int node : call->cluster.nodes) taken[static_cast<size_t>(node)] = true;
+      pieces.push_back({.cluster = call->cluster, .call = std::move(call)});
+    }
   for (int i = 0; i < graph.size(); ++i) {
+    if (taken[static_cast<size_t>(i)]) continue;
     const Node& node = graph.nodes()[static_cast<size_t>(i)];
     const bool alone = is_control(node) || has_node_kernels(node);
-    if (alone) clusters.push_back({{i}, std::string(node.op->name)});
+    if (alone) pieces.push_back({.cluster = {{i}, std::string(node.op->name)}});
     taken[static_cast<size_t>(i)] = alone || is_leaf(node) || is_alias(node);
   }
-  for (Cluster& cluster : fuse_maps(graph, taken)) clusters.push_back(std::move(cluster));
-  return clusters;
+  for (Cluster& cluster : fuse_maps(graph, taken)) pieces.push_back({.cluster = std::move(cluster)});
+  return pieces;
 }
 
 bool repeats(const Cluster& cluster, int node) { return std::ranges::binary_search(cluster.repeated, node); }
@@ -43,27 +49,25 @@ std::vector<Value> inputs_of(const Graph& graph, const Cluster& cluster) {
   return inputs;
 }
 
-std::vector<Work> with_operands(const Graph& graph, std::vector<Cluster> clusters) {
-  std::vector<Work> all;
+void find_operands(const Graph& graph, std::vector<Work>& all) {
   std::set<Value> read;
-  for (Cluster& cluster : clusters) {
-    Work work{.cluster = std::move(cluster)};
-    work.inputs = inputs_of(graph, work.cluster);
+  for (Work& work : all) {
+    work.inputs = work.call ? work.call->inputs : inputs_of(graph, work.cluster);
     read.insert(work.inputs.begin(), work.inputs.end());
-    all.push_back(std::move(work));
   }
   for (const Port& output : graph.outputs) read.insert(output.value);
   for (const Node& node : graph.nodes())
     if (is_alias(node)) read.insert(node.inputs[0]);
-  for (Work& work : all)
+  for (Work& work : all) {
+    work.outputs = work.call ? work.call->outputs : std::vector<Value>();
     for (const int node : work.cluster.nodes) {
-      if (repeats(work.cluster, node)) continue;
+      if (work.call || repeats(work.cluster, node)) continue;
       const auto& outputs = graph.nodes()[static_cast<size_t>(node)].outputs;
       const bool alone = work.cluster.nodes.size() == 1;
       for (int32_t k = 0; k < static_cast<int32_t>(outputs.size()); ++k)
         if (alone || read.contains({node, k})) work.outputs.push_back({node, k});
     }
-  return all;
+  }
 }
 
 // Topological; else as the nodes stand in the graph.
@@ -112,16 +116,15 @@ Value origin(const Graph& graph, Value value) {
   return value;
 }
 
-std::vector<Work> cut_into_work(const Graph& graph) {
-  std::vector<Work> all = with_operands(graph, clusters_of(graph));
+std::vector<Work> cut_into_work(const Vendor& vendor, const TargetFacts& facts, const Graph& graph) {
+  std::vector<Work> all = pieces_of(vendor, facts, graph);
+  find_operands(graph, all);
   for (size_t before = 0; before != all.size();) {  // what only a dropped one read goes, too
     before = all.size();
     std::erase_if(all, [](const Work& work) { return work.outputs.empty(); });
-    std::vector<Cluster> clusters;
-    for (Work& work : all) clusters.push_back(std::move(work.cluster));
-    all = with_operands(graph, std::move(clusters));
+    find_operands(graph, all);
   }
   return in_order(graph, std::move(all));
 }
 
-}  // namespace temper::opencl
+}  // namespace temper::launches

@@ -1,8 +1,8 @@
 // Products on devices with local memory.
 #include "codegen/contraction.h"
-#include "devices/opencl/products.h"
+#include "codegen/product.h"
 
-namespace temper::opencl {
+namespace temper {
 
 namespace {
 
@@ -102,4 +102,4 @@ KernelText group_kernel(const Product& product, const GroupTile& tile) {
   return GroupPrinter(product, tile).print();
 }
 
-}  // namespace temper::opencl
+}  // namespace temper
