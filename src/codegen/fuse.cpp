@@ -90,10 +90,10 @@ class Fuser {
           if (find(input.node) != find(a.nodes[0]) && find(input.node) != find(b.nodes[0]))
             inputs.insert(input);
     return inputs.size() <= kMaxInputs &&
-           (is_unlimited() || inputs.size() + results(a.nodes, b.nodes) <= max_operands_);
+           (!is_bounded() || inputs.size() + results(a.nodes, b.nodes) <= max_operands_);
   }
 
-  bool is_unlimited() const { return max_operands_ == std::numeric_limits<size_t>::max(); }
+  bool is_bounded() const { return max_operands_ < kMaxInputs + kMaxInstructions; }
 
   // How many of these nodes somebody else reads, views among them.
   size_t results(const std::vector<int>& a, const std::vector<int>& b = {}) const {
@@ -232,7 +232,7 @@ class Fuser {
         const std::set<int> repeated = repeating(root, value, behind);
         const Reads then = reads(root, repeated);
         if (instructions(g) + repeated.size() > kMaxInstructions || then.all > kMaxInputs) continue;
-        if (!is_unlimited() && then.all + results(g.nodes) > max_operands_) continue;
+        if (is_bounded() && then.all + results(g.nodes) > max_operands_) continue;
         if (then.whole.size() > now || (then.whole.size() == now && !read_only_by(value, root))) continue;
         g.repeated = repeated;
         for (int i : repeated) holders_[static_cast<size_t>(i)].insert(root);

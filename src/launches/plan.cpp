@@ -118,7 +118,7 @@ class Planner {
       for (const int operand : step.operands)
         launch.buffers.push_back(operands[static_cast<size_t>(operand)]);
       launch.reads = static_cast<int>(step.reads);
-      plan_.launches.push_back(std::move(launch));
+      add_launch(std::move(launch), work);
       about.flops = about.bytes = 0;  // told once
     }
   }
@@ -144,6 +144,20 @@ class Planner {
     for (const Value output : work.outputs) buffers.push_back(write(output));
     launch.buffers = std::move(buffers);
     find_in_place(tape, types, launch);
+    add_launch(std::move(launch), work);
+  }
+
+  // Fusion keeps within the limit: what does not is a node with so many operands of its own.
+  void add_launch(Launch launch, const Work& work) {
+    const size_t operands = launch.buffers.size() + (launch.numbers.size() + 1) / 2,
+                 most = max_operands(vendor_, facts_);
+    if (operands > most) {
+      const int node = work.cluster.nodes.back();
+      throw Error(ErrorKind::unsupported,
+                  concat("device `", vendor_.target, "` cannot run ", graph_.describe(node),
+                         ": its kernel has ", operands, " operands, the device takes ", most))
+          .at_node(graph_.nodes()[static_cast<size_t>(node)].name);
+    }
     plan_.launches.push_back(std::move(launch));
   }
 

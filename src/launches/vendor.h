@@ -23,6 +23,8 @@ struct Vendor {
   // What goes to a library; no node twice. Null: nothing does.
   std::vector<std::shared_ptr<const LibraryCall>> (*library_calls)(const TargetFacts&,
                                                                    const Graph&) = nullptr;
+  // The most operands of a kernel, each a memory and an offset. Null: any number.
+  size_t (*max_operands)(const TargetFacts&) = nullptr;
 };
 
 }  // namespace temper::launches

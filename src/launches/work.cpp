@@ -1,6 +1,7 @@
 #include "launches/work.h"
 
 #include <algorithm>
+#include <limits>
 #include <queue>
 #include <set>
 
@@ -28,7 +29,8 @@ std::vector<Work> pieces_of(const Vendor& vendor, const TargetFacts& facts, cons
     if (alone) pieces.push_back({.cluster = {{i}, std::string(node.op->name)}});
     taken[static_cast<size_t>(i)] = alone || is_leaf(node) || is_alias(node);
   }
-  for (Cluster& cluster : fuse_maps(graph, taken)) pieces.push_back({.cluster = std::move(cluster)});
+  const size_t most = max_operands(vendor, facts) - 1;  // a tape's kernel also takes a number
+  for (Cluster& cluster : fuse_maps(graph, taken, most)) pieces.push_back({.cluster = std::move(cluster)});
   return pieces;
 }
 
@@ -101,6 +103,10 @@ std::vector<Work> in_order(const Graph& graph, std::vector<Work> all) {
 }
 
 }  // namespace
+
+size_t max_operands(const Vendor& vendor, const TargetFacts& facts) {
+  return vendor.max_operands ? vendor.max_operands(facts) : std::numeric_limits<size_t>::max();
+}
 
 bool is_leaf(const Node& node) { return node.op->name == "input" || node.op->name == "constant"; }
 

@@ -10,6 +10,8 @@ struct Work {
   std::vector<Value> inputs, outputs;
 };
 
+size_t max_operands(const Vendor& vendor, const TargetFacts& facts);  // of a kernel; two numbers count as one
+
 std::vector<Work> cut_into_work(const Vendor& vendor, const TargetFacts& facts, const Graph& graph);
 
 bool is_leaf(const Node& node);   // input, constant

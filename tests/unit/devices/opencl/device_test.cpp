@@ -94,6 +94,46 @@ TEST(OpenclDevice, SumsHaveTheSameBitsEachTime) {
   }
 }
 
+// PoCL takes 64 operands: a sum and a line of 200 tensors, and a chain whose 100 links are all results.
+TEST(OpenclDevice, KernelsHaveNoMoreOperandsThanItTakes) {
+  TEMPER_NEED_OPENCL();
+  EXPECT_EQ(counted_device().facts().target.facts.at("operands"), "64");
+  Graph graph;
+  Builder b(graph);
+  std::vector<Value> all;
+  std::vector<Tensor> inputs;
+  for (int i = 0; i < 200; ++i) {
+    all.push_back(input(b, concat("x", i).c_str(), {3}));
+    inputs.push_back(floats({1, static_cast<float>(i), -2}));
+  }
+  Value sum = all[0];
+  for (int i = 1; i < 200; ++i) {
+    sum = ops::add(b, sum, all[static_cast<size_t>(i)]);
+    if (i <= 100) b.output(concat("sum", i), sum);
+  }
+  b.output("sum", sum);
+  b.output("line", ops::concat(b, all, 0));
+  const std::vector<Tensor> found = run_once(counted_device(), graph, inputs);
+  for (int i = 1; i <= 100; ++i)
+    EXPECT_EQ(to_doubles(found[static_cast<size_t>(i) - 1]),
+              (std::vector<double>{i + 1.0, i * (i + 1) / 2.0, -2.0 * (i + 1)}));
+  EXPECT_EQ(to_doubles(found[100]), (std::vector<double>{200, 199 * 100, -400}));
+  const std::vector<double> line = to_doubles(found[101]);
+  for (size_t i = 0; i < 200; ++i) EXPECT_EQ(line[3 * i + 1], static_cast<double>(i));
+}
+
+// A node that has too many by itself is refused by its name.
+TEST(OpenclDevice, ANodeWithTooManyOperandsIsRefused) {
+  Graph graph;
+  Builder b(graph);
+  b.set_default_name("chosen");
+  const Value x = input(b, "x", {3});
+  b.output("y", ops::select(b, ops::compare(b, x, input(b, "y", {3}), "gt"), x, input(b, "z", {3})));
+  expect_error(ErrorKind::unsupported, "chosen",
+               [&] { compile(opencl_target(), {.facts = {{"operands", "2"}}}, graph); });
+  EXPECT_NO_THROW(compile(opencl_target(), {.facts = {{"operands", "5"}}}, graph));
+}
+
 TEST(OpenclDevice, MemoryLimitIsKept) {
   TEMPER_NEED_OPENCL();
   EXPECT_THROW(compile(counted_device(), sum_graph(), {.memory_limit = 8}), MemoryRefused);
