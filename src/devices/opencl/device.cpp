@@ -1,12 +1,19 @@
+#include <atomic>
+#include <mutex>
+
 #include "base/check.h"
+#include "base/log.h"
 #include "devices/opencl/driver.h"
 #include "devices/opencl/opencl.h"
+#include "devices/opencl/tiles.h"
 #include "launches/executable.h"
 #include "runtime/peaks.h"
 
 namespace temper::opencl {
 
 namespace {
+
+constexpr uint64_t kOperandBytes = 16;  // of a kernel's arguments
 
 class OpenclDevice : public Device {
  public:
@@ -23,17 +30,25 @@ class OpenclDevice : public Device {
                                     : type & kTypeGpu ? "gpu"
                                                       : "accelerator"},
                            {"vector", concat(driver_->number(kDeviceVectorFloats))},
+                           {"operands", concat(driver_->number(kDeviceMaxParameters) / kOperandBytes)},
                            {"f64", has_extension("cl_khr_fp64") ? "yes" : "no"}};
     facts_.target.memory_bytes = static_cast<int64_t>(driver_->number(kDeviceMemory));
     facts_.description = concat(driver_->name(), ", ", driver_->number(kDeviceComputeUnits), " units");
+    if (const std::optional<std::string> tiles = remembered_tiles(facts_.target)) {
+      facts_.target.facts[kTilesFact] = *tiles;
+      tuned_ = true;
+    }
   }
 
   std::string_view name() const override { return name_; }
   const Target& target() const override { return opencl_target(); }
-  DeviceFacts facts() override { return facts_; }
+  DeviceFacts facts() override {
+    const std::lock_guard lock(mutex_);
+    return facts_;
+  }
   DeviceFacts measure() override {
     if (!peaks_) peaks_ = measure_peaks(*this);
-    return with_peaks(facts_, *peaks_);
+    return with_peaks(facts(), *peaks_);
   }
 
   Tensor allocate(const Type& type, int64_t) override {
@@ -55,7 +70,9 @@ class OpenclDevice : public Device {
     }
   }
 
+  // Kernels are planned again from the facts, so that the program's have the tiles that were found just now.
   std::unique_ptr<Executable> load(std::shared_ptr<const Program> program) override {
+    if (!tuned_ && is_worth_tuning(program->graph)) tune();
     return launches::make_executable(*this, driver_, opencl_vendor(), std::move(program));
   }
 
@@ -67,9 +84,21 @@ class OpenclDevice : public Device {
     return false;
   }
 
+  void tune() {
+    tuned_ = true;  // from now on: what is measured is large, too
+    const auto set = [this](const std::string& tiles) {
+      const std::lock_guard lock(mutex_);
+      facts_.target.facts[kTilesFact] = tiles;
+    };
+    if (const std::optional<std::string> tiles = tune_tiles(*this, set))
+      log_info("`", name_, "`: sizes of tiles were measured, once for this device: ", *tiles);
+  }
+
   std::string name_;
   std::shared_ptr<Driver> driver_;
+  std::mutex mutex_;  // of the facts
   DeviceFacts facts_;
+  std::atomic<bool> tuned_ = false;
   std::optional<Peaks> peaks_;
 };
 

@@ -2,21 +2,17 @@
 
 #include <algorithm>
 
+#include "devices/opencl/tiles.h"
+
 namespace temper::opencl {
 
 namespace {
 
-std::string_view fact(const TargetFacts& facts, std::string_view name) {
-  const auto found = facts.facts.find(name);
-  return found == facts.facts.end() ? std::string_view() : std::string_view(found->second);
-}
-
-VectorTile vector_tile(const TargetFacts& facts, const Product& product) {
-  int64_t width = 4;
-  parse_number(fact(facts, "vector"), width);
-  if (bit_width(product.z) == 64) width /= 2;
-  VectorTile tile{.width = static_cast<int>(std::clamp<int64_t>(width, 2, 16))};
-  if (tile.width < 16) tile.unrolled = 4;  // fewer registers, too
+VectorTile vector_tile(VectorTile tile, const Product& product) {
+  if (bit_width(product.z) == 64) {
+    tile.width = std::max(tile.width / 2, 2);
+    tile.unrolled = std::min(tile.unrolled, 4);
+  }
   tile.unrolled = static_cast<int>(std::min<int64_t>(tile.unrolled, product.rows));
   while (tile.rows / 2 >= product.rows) tile.rows /= 2;
   tile.rows = (tile.rows + tile.unrolled - 1) / tile.unrolled * tile.unrolled;
@@ -28,9 +24,11 @@ VectorTile vector_tile(const TargetFacts& facts, const Product& product) {
 std::vector<KernelStep> kernels_of(const TargetFacts& facts, const Graph& graph, const Node& node) {
   const std::optional<Product> product = product_of_node(graph, node);
   if (!product) return node_kernels(graph, node);
-  return product_step(node, fact(facts, "type") == "cpu"
-                                ? vector_kernel(*product, vector_tile(facts, *product))
-                                : group_kernel(*product, {}));
+  const Tiles tiles = tiles_of(facts, !product->axes.empty());
+  const auto type = facts.facts.find("type");
+  return product_step(node, type != facts.facts.end() && type->second == "cpu"
+                                ? vector_kernel(*product, vector_tile(tiles.vectors, *product))
+                                : group_kernel(*product, tiles.groups));
 }
 
 }  // namespace temper::opencl
