@@ -75,6 +75,7 @@ class Training {
 
   void describe(const Setup& setup) {
     result_.device = setup.device->name();
+    count_energy(events_.meter(), *setup.device);
     result_.precision = setup.recipe.precision;
     result_.frozen_precision = setup.recipe.frozen_precision;
     result_.threads = setup.compile.threads;
