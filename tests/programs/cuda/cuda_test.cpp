@@ -2,38 +2,32 @@
 // there is none.
 #include "support/cuda.h"
 
-#include <gmock/gmock.h>
-
-#include <fstream>
-
-#include "base/json.h"
-#include "base/text.h"
-#include "support/data.h"
-#include "support/program.h"
+#include "support/device_program.h"
 #include "support/sanitizers.h"
-#include "support/temporary_folder.h"
 
 namespace temper {
 namespace {
 
 using testing::HasSubstr;
 
-class CudaProgram : public testing::Test {
+class CudaProgram : public DeviceProgram {
  protected:
   void SetUp() override { use_fake_cuda(); }
-  std::string in(const std::string& name) const { return (folder_.path() / name).string(); }
-  Outcome temper(const std::string& words, const std::string& variables = "") const {
-    return run_shell(concat("TEMPER_CACHE=", in("cache"), " ", variables, " ", TEMPER_PROGRAM, " ", words),
-                     in("stderr.txt"));
-  }
-  Json json(const std::string& words) const {
-    const Outcome outcome = temper(words + " --json");
-    EXPECT_EQ(outcome.code, 0) << words << "\n" << outcome.errors;
-    return Json::parse(outcome.output.empty() ? "{}" : outcome.output);
-  }
-
-  TemporaryFolder folder_;
 };
+
+TEST_F(CudaProgram, TunesAndEvaluates) {
+  const std::string data = concat(" --data ", shipped_data("mnist").string(), " --device ");
+  const std::string tune =
+      concat("tune mlp:784-32-10 --preprocess gray,unit --val-split 0.1 --epochs 2", data);
+  const Json here = json(concat(tune, "cpu --out ", in("here"))),
+             there = json(concat(tune, "cuda --out ", in("there")));
+  EXPECT_EQ(there.at("device").text(), "cuda");
+  expect_same_training(here, there, {"train.loss", "val.loss", "test.loss"});
+  const Json evaluated = json(concat("eval ", in("there"), data, "cuda"));
+  EXPECT_NEAR(evaluated.at("accuracy").number(), there.find("test.accuracy")->number(), 1e-9);
+}
+
+TEST_F(CudaProgram, PredictsAsTheProcessor) { expect_predicts_as_the_processor("cuda"); }
 
 TEST_F(CudaProgram, EveryNodeRunsThere) {
   const Outcome plan = temper("inspect cnn --train --plan --batch 8 --device cuda");
@@ -89,20 +83,10 @@ TEST_F(CudaProgram, ALostGpuLeavesACheckpoint) {
   EXPECT_GT(result.at("resumed_from_step").integer(), 0);
 }
 
-// What the loader opens, by its own account.
 TEST_F(CudaProgram, NothingIsOpenedUnlessAskedFor) {
   if (TEST_SANITIZED) GTEST_SKIP() << "skipped, because a sanitizer has its own loader";
-  const Outcome outcome = temper("bench mlp:20-10-5 --duration 0.05 --json --device cpu",
-                                 concat("LD_DEBUG=files LD_DEBUG_OUTPUT=", in("loader")));
-  EXPECT_EQ(outcome.code, 0) << outcome.errors;
-  std::string text;
-  for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
-    if (!file.path().filename().string().starts_with("loader")) continue;
-    std::ifstream stream(file.path());
-    text.append(std::istreambuf_iterator<char>(stream), {});
-  }
-  EXPECT_THAT(text, testing::AllOf(HasSubstr("libc.so"), testing::Not(HasSubstr("libcuda")),
-                                   testing::Not(HasSubstr("libnvrtc"))));
+  EXPECT_THAT(opened_by("bench mlp:20-10-5 --duration 0.05 --json --device cpu"),
+              testing::Not(testing::AnyOf(HasSubstr("libcuda"), HasSubstr("libnvrtc"))));
 }
 
 }  // namespace

@@ -1,34 +1,18 @@
 // Tensors, donation, what a run asks of the driver, memory, faults and the cache of compiled programs.
 #include <cmath>
-#include <fstream>
 
 #include "fake_device.h"
-#include "ops/primitives.h"
-#include "runtime/compile.h"
+#include "support/device_cases.h"
 #include "support/expect_error.h"
-#include "support/temporary_folder.h"
 
 namespace temper::cuda {
 namespace {
 
-Tensor vector(const std::vector<float>& values) {
-  return Tensor::from<float>({static_cast<int64_t>(values.size())}, std::span(values));
-}
-
 Value input(Builder& b, const char* name, const Shape& shape) { return b.input(name, {DType::f32, shape}); }
-
-// state' = state + x, with the state given away
-Graph sum_graph() {
-  Graph graph;
-  Builder b(graph);
-  b.output("state", ops::add(b, input(b, "state", {3}), input(b, "x", {3})));
-  graph.donations = {{0, 0}};
-  return graph;
-}
 
 // A program with its arguments on the device.
 struct Loaded {
-  explicit Loaded(const Graph& graph, std::vector<Tensor> inputs = {vector({1, 2, 3}), vector({1, 1, 1})})
+  explicit Loaded(const Graph& graph, std::vector<Tensor> inputs = {floats({1, 2, 3}), floats({1, 1, 1})})
       : executable(compile(fake_device(), graph)), context(executable->make_context()) {
     for (size_t i = 0; i < inputs.size(); ++i)
       arguments.push_back(upload(fake_device(), inputs[i], executable->program().inputs[i]));
@@ -43,17 +27,10 @@ struct Loaded {
   std::vector<Tensor> arguments;
 };
 
-TEST(CudaDevice, CopiesAndBeginsWithZeros) {
-  Device& device = fake_device();
-  const Type type{DType::f32, {2, 3}};
-  Tensor on_device = device.allocate(type, 0), another = device.allocate(type, 0);
-  EXPECT_EQ(to_doubles(download(device, on_device)), std::vector<double>(6, 0));
-  const std::vector<double> numbers{1, 2, 3, 4, 5, 6};
-  device.copy(from_doubles(type, numbers), on_device);
-  device.copy(on_device, another);
-  device.copy(from_doubles(type, std::vector<double>(6, 7)), on_device);
-  EXPECT_EQ(to_doubles(download(device, another)), numbers);
-  EXPECT_EQ(to_doubles(download(device, on_device)), std::vector<double>(6, 7));
+TEST(CudaDevice, CopiesAndBeginsWithZeros) { expect_copies_and_zeros(fake_device()); }
+
+TEST(CudaDevice, MeasuresItsPeaksOnce) {
+  expect_peaks_once(fake_device(), [] { return driver_calls("cuGraphLaunch"); });
 }
 
 // More than both pinned buffers hold.
@@ -100,7 +77,7 @@ TEST(CudaDevice, WhatChangesEachTimeIsNotCaptured) {
   Graph graph;
   Builder b(graph);
   b.output("y", ops::mul(b, input(b, "x", {3}), 2));
-  Loaded loaded(graph, {vector({1, 2, 3})});
+  Loaded loaded(graph, {floats({1, 2, 3})});
   std::vector<Tensor> kept;
   for (int i = 0; i < 12; ++i) kept.push_back(loaded.run());
   const int captured = driver_calls("cuGraphInstantiateWithFlags"), launched = driver_calls("cuLaunchKernel");
@@ -115,7 +92,7 @@ TEST(CudaDevice, TwoPlacesInTurnAreTwoGraphs) {
   Graph graph;
   Builder b(graph);
   b.output("y", ops::mul(b, input(b, "x", {3}), 2));
-  Loaded loaded(graph, {vector({1, 2, 3})});
+  Loaded loaded(graph, {floats({1, 2, 3})});
   std::vector<std::vector<Tensor>> results{{loaded.run()}, {loaded.run()}};
   const auto both = [&] {
     for (std::vector<Tensor>& result : results)
@@ -157,13 +134,7 @@ TEST(CudaDevice, MeasuringALaunchReplaysNoGraph) {
   EXPECT_EQ(to_doubles(download(fake_device(), loaded.arguments[0])), (std::vector<double>{5, 6, 7}));
 }
 
-// Another tensor with the same memory keeps what it had.
-TEST(CudaDevice, WhatIsSharedIsNotGivenAway) {
-  Loaded loaded(sum_graph());
-  const Tensor same = loaded.arguments[0];
-  EXPECT_EQ(to_doubles(download(fake_device(), loaded.run())), (std::vector<double>{2, 3, 4}));
-  EXPECT_EQ(to_doubles(download(fake_device(), same)), (std::vector<double>{1, 2, 3}));
-}
+TEST(CudaDevice, WhatIsSharedIsNotGivenAway) { expect_shared_is_not_given_away(fake_device()); }
 
 TEST(CudaDevice, SumsHaveTheSameBitsEachTime) {
   Graph graph;
@@ -220,42 +191,17 @@ TEST(CudaDevice, ALostGpuIsAnError) {
   heal_fake_cuda();
 }
 
-class CudaCache : public testing::Test {
- protected:
-  void SetUp() override { setenv("TEMPER_CACHE", folder_.path().c_str(), 1); }
-  void TearDown() override { setenv("TEMPER_CACHE", "off", 1); }
+using CudaCache = KeptPrograms;
 
-  static void expect_sum() {
-    const std::vector<Tensor> sum =
-        run_once(fake_device(), sum_graph(), {vector({1, 2, 3}), vector({4, 5, 6})});
-    EXPECT_EQ(to_doubles(sum[0]), (std::vector<double>{5, 7, 9}));
-  }
-  static int compiled() {
-    const int before = fake_cuda_calls("libnvrtc.so.13", "nvrtcCompileProgram");
-    expect_sum();
-    return fake_cuda_calls("libnvrtc.so.13", "nvrtcCompileProgram") - before;
-  }
-  std::filesystem::path entry() const {
-    for (const auto& file : std::filesystem::directory_iterator(folder_.path() / "cuda")) return file.path();
-    return {};
-  }
-
-  TemporaryFolder folder_;
-};
+int compiled() { return fake_cuda_calls("libnvrtc.so.13", "nvrtcCompileProgram"); }
 
 TEST_F(CudaCache, CompilesOnce) {
-  EXPECT_EQ(compiled(), 1);
-  EXPECT_EQ(compiled(), 0);
+  EXPECT_EQ(grows(fake_device(), compiled), 1);
+  EXPECT_EQ(grows(fake_device(), compiled), 0);
 }
 
 TEST_F(CudaCache, ADamagedEntryIsSaidAndMadeAgain) {
-  EXPECT_EQ(compiled(), 1);
-  std::fstream(entry(), std::ios::in | std::ios::out | std::ios::binary).seekp(100).put('!');
-  testing::internal::CaptureStderr();
-  EXPECT_EQ(compiled(), 1);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find("is damaged (the checksum is wrong)"),
-            std::string::npos);
-  EXPECT_EQ(compiled(), 0);
+  expect_damage_is_said_and_mended(fake_device(), "cuda", compiled);
 }
 
 }  // namespace
