@@ -91,7 +91,9 @@ class ReadyProduct : public launches::ReadyLaunch {
  private:
   template <class Value>
   void set(int attribute, const Value& value) {
-    check(driver_, api_, api_.cublasLtMatmulDescSetAttribute(product_.get(), attribute, &value, sizeof value),
+    check(driver_, api_,
+          api_.cublasLtMatmulDescSetAttribute(product_.get(), attribute, static_cast<const void*>(&value),
+                                              sizeof value),
           "take a product");
   }
 

@@ -65,8 +65,10 @@ size_t in_use() {
 size_t memory() { return static_cast<size_t>(number("MEMORY", long{8} << 30)); }
 
 bool is_memory(Address at, size_t bytes) {
-  auto found = kept<Allocations>().upper_bound(at);
-  return found != kept<Allocations>().begin() && (--found, at + bytes <= found->first + found->second);
+  return std::ranges::any_of(kept<Allocations>(), [&](const auto& allocation) {
+    const auto& [begin, size] = allocation;
+    return at >= begin && at + bytes <= begin + size;
+  });
 }
 
 // What a call that needs the context answers before it looks at anything else.
