@@ -9,6 +9,7 @@
 #include "place/inference.h"
 #include "temper/error.h"
 #include "tensor/print.h"
+#include "train/auto_device.h"
 #include "train/inference_model.h"
 #include "train/machine.h"
 #include "train/open_model.h"
@@ -95,7 +96,7 @@ int run(const std::vector<std::string>& words) {
 
   const DType precision = choose_precision("precision", options.precision, "run");
   TerminalEvents events(common);
-  Device& device = choose_device(options.device);
+  Device& device = choose_device(known_device(options.device, options.model));
   Model model = open_model({options.model, options.weights, options.shape, options.preprocess, options.labels,
                             static_cast<uint64_t>(options.seed)},
                            events);

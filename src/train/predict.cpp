@@ -13,6 +13,7 @@
 #include "data/preprocess.h"
 #include "ir/builder.h"
 #include "nn/models.h"
+#include "train/auto_device.h"
 #include "train/batches.h"
 #include "train/inference_model.h"
 #include "train/machine.h"
@@ -180,7 +181,7 @@ Predictor::Predictor(const PredictOptions& options, TrainEvents& events) {
   const DType precision = choose_precision("precision", options.precision, "predict");
   if (options.batch < 1)
     throw Error(ErrorKind::invalid, concat("batch: expected at least 1, found ", options.batch));
-  Device& device = choose_device(options.device);
+  Device& device = choose_device(known_device(options.device, options.model));
   CompileOptions compile;
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory;
