@@ -96,8 +96,16 @@ void EnergyMeter::find_battery(const std::string& folder) {
   }
 }
 
+void EnergyMeter::add(const std::string& source, std::function<std::optional<double>()> joules) {
+  const std::optional<double> first = joules();
+  if (!first) return;
+  others_.push_back({std::move(joules), *first});
+  source_ += concat(source_.empty() ? "" : " and ", source);
+  why_.clear();
+}
+
 std::optional<double> EnergyMeter::joules() {
-  if (counters_.empty()) return std::nullopt;
+  if (source_.empty()) return std::nullopt;
   for (Counter& counter : counters_) {
     const std::optional<int64_t> now = read_number(counter.file);
     if (!now) return std::nullopt;
@@ -106,7 +114,13 @@ std::optional<double> EnergyMeter::joules() {
     total_ += static_cast<double>(taken) * joules_per_count_;
     counter.last = *now;
   }
-  return total_;
+  double all = total_;
+  for (const Other& other : others_) {
+    const std::optional<double> now = other.joules();
+    if (!now) return std::nullopt;
+    all += *now - other.first;
+  }
+  return all;
 }
 
 }  // namespace temper

@@ -2,6 +2,7 @@
 // Energy that this machine's own counters say was taken: of the processor packages (RAPL in the kernel's
 // powercap interface, else the sockets that hwmon counts), or of a battery that discharges.
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,9 @@ class EnergyMeter {
   // large machines) is followed only if this is called at least once per turn.
   std::optional<double> joules();
 
+  // Counts this, too, from now on, if it answers: a counter of a device's own that only rises.
+  void add(const std::string& source, std::function<std::optional<double>()> joules);
+
   const std::string& source() const { return source_; }  // "RAPL, /sys/class/powercap"; empty: none answers
   const std::string& why() const { return why_; }        // why none does; empty if one does
 
@@ -29,7 +33,13 @@ class EnergyMeter {
   void find_sockets(const std::string& folder);
   void find_battery(const std::string& folder);
 
+  struct Other {
+    std::function<std::optional<double>()> joules;
+    double first = 0;
+  };
+
   std::vector<Counter> counters_;
+  std::vector<Other> others_;
   double joules_per_count_ = 1e-6;
   bool falls_ = false;  // counts what is left
   double total_ = 0;

@@ -47,33 +47,6 @@ struct Timing {
   }
 };
 
-// Two runs to warm up, then for `duration` seconds or exactly `iterations`, at least three.
-template <class Step>
-Timing measure(int64_t iterations, double duration, TerminalEvents& events, Context* profiled,
-               const Step& step) {
-  Timing timing;
-  timing.ready = process_age_seconds();
-  step();
-  timing.first_run = process_age_seconds();
-  step();
-  if (profiled) profiled->set_profiling(true);
-  EnergyMeter meter;
-  timing.energy_source = meter.source(), timing.energy_why = meter.why();
-  const Clock::time_point start = Clock::now();
-  while (stop_signal() == 0) {
-    const auto count = static_cast<int64_t>(timing.seconds.size());
-    const double elapsed = seconds_since(start);
-    if (iterations > 0 ? count >= iterations : count >= 3 && elapsed >= duration) break;
-    events.progress("bench", count, iterations, {});
-    const Clock::time_point begin = Clock::now();
-    step();
-    timing.seconds.push_back(seconds_since(begin));
-  }
-  timing.joules = meter.joules();
-  if (timing.joules && !timing.seconds.empty()) *timing.joules /= static_cast<double>(timing.seconds.size());
-  return timing;
-}
-
 // Random values for every data input, so that no kernel meets only zeros or denormals; integers below
 // `values`.
 Tensor sample_input(const Type& type, int64_t values) {
@@ -101,6 +74,33 @@ struct Bench {
   TerminalEvents& events;
   double model_seconds = 0;  // for reading or making the model
 };
+
+// Two runs to warm up, then for `b.duration` seconds or exactly `b.iterations`, at least three.
+template <class Step>
+Timing measure(const Bench& b, Context* profiled, const Step& step) {
+  Timing timing;
+  timing.ready = process_age_seconds();
+  step();
+  timing.first_run = process_age_seconds();
+  step();
+  if (profiled) profiled->set_profiling(true);
+  EnergyMeter meter;
+  count_energy(meter, b.device);
+  timing.energy_source = meter.source(), timing.energy_why = meter.why();
+  const Clock::time_point start = Clock::now();
+  while (stop_signal() == 0) {
+    const auto count = static_cast<int64_t>(timing.seconds.size());
+    const double elapsed = seconds_since(start);
+    if (b.iterations > 0 ? count >= b.iterations : count >= 3 && elapsed >= b.duration) break;
+    b.events.progress("bench", count, b.iterations, {});
+    const Clock::time_point begin = Clock::now();
+    step();
+    timing.seconds.push_back(seconds_since(begin));
+  }
+  timing.joules = meter.joules();
+  if (timing.joules && !timing.seconds.empty()) *timing.joules /= static_cast<double>(timing.seconds.size());
+  return timing;
+}
 
 Json result_of(const Bench& b, const Timing& timing, double operations, double compile_seconds) {
   if (timing.seconds.empty())
@@ -170,7 +170,7 @@ Json bench_step(const Bench& b) {
   StepBench& step = *made;
   const double compile_seconds = seconds_since(start);
   Context* const profiled = b.profile ? &step.context() : nullptr;
-  const Timing timing = measure(b.iterations, b.duration, b.events, profiled, [&] { step.run(); });
+  const Timing timing = measure(b, profiled, [&] { step.run(); });
   Json result = result_of(b, timing, static_cast<double>(step.flops()), compile_seconds);
   result["steps"] = step.steps();
   double total = 0;
@@ -224,8 +224,7 @@ Json bench_inference(const Bench& b) {
     b.device.copy(sample_input(program.inputs[at].type, values), prepared.arguments[at]);
   }
   Context* const profiled = b.profile ? prepared.context.get() : nullptr;
-  const Timing timing =
-      measure(b.iterations, b.duration, b.events, profiled, [&] { inference.run(prepared); });
+  const Timing timing = measure(b, profiled, [&] { inference.run(prepared); });
   const auto operations = static_cast<double>(flops(specialise(graph, sizes)));
   Json result = result_of(b, timing, operations, compile_seconds);
   int64_t kept = 0;

@@ -33,7 +33,9 @@ void ModelOptions::declare(Arguments& arguments) {
   arguments.option("preprocess", preprocess, "STEPS",
                    "how a picture becomes the input: torch, tf, caffe, raw or steps");
   arguments.option("labels", labels, "FILE", "names of the model's classes, one a line");
-  arguments.option("device", device, "D[,D...]", "the first that answers: auto, cpu, ...");
+  arguments.option(
+      "device", device, "D[,D...]",
+      "the first that answers: auto, cpu, ...; cpu+opencl: samples are shared out (eval, predict, run)");
   arguments.option("threads", threads, "N", "0: all that this process may use");
   arguments.option(
       "precision", precision, "f32|bf16|int8|f16",

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <deque>
 #include <filesystem>
 
 #include "base/text.h"
@@ -6,7 +7,7 @@
 #include "data/npy.h"
 #include "formats/onnx/file.h"
 #include "ir/op.h"
-#include "place/inference.h"
+#include "place/shared_inference.h"
 #include "temper/error.h"
 #include "tensor/print.h"
 #include "train/auto_device.h"
@@ -96,7 +97,7 @@ int run(const std::vector<std::string>& words) {
 
   const DType precision = choose_precision("precision", options.precision, "run");
   TerminalEvents events(common);
-  Device& device = choose_device(known_device(options.device, options.model));
+  const std::vector<Device*> devices = choose_devices(known_device(options.device, options.model));
   Model model = open_model({options.model, options.weights, options.shape, options.preprocess, options.labels,
                             static_cast<uint64_t>(options.seed)},
                            events);
@@ -109,13 +110,18 @@ int run(const std::vector<std::string>& words) {
   if (integers && !output.empty())
     throw Error(ErrorKind::unsupported, "precision: int8 has no inner values for --output; use f32");
   if (integers)
-    model = inference_model(device, model, precision, options.calibrate, static_cast<uint64_t>(options.seed),
-                            compile);
-  Inference inference(device, model,
-                      {.compile = compile,
-                       .fold_batch_norms = output.empty(),
-                       .precision = integers ? DType::f32 : precision});
-  const std::vector<Tensor> results = inference.run(read_inputs(inference, inputs));
+    model = inference_model(*devices[0], model, precision, options.calibrate,
+                            static_cast<uint64_t>(options.seed), compile);
+  std::deque<Inference> ready;
+  std::vector<Inference*> models;
+  for (Device* const device : devices)
+    models.push_back(&ready.emplace_back(*device, model,
+                                         Inference::Options{.compile = compile,
+                                                            .fold_batch_norms = output.empty(),
+                                                            .precision = integers ? DType::f32 : precision}));
+  Inference& inference = ready.front();
+  const std::vector<Tensor> given = read_inputs(inference, inputs),
+                            results = models.size() > 1 ? run_shared(models, given) : inference.run(given);
   if (!folder.empty()) std::filesystem::create_directories(folder);
   Json json = result_head("run");
   json["outputs"] = Json::array();

@@ -23,8 +23,9 @@ void print_result(const TrainResult& result) {
   if (result.val) table.row({"val", short_number(result.val->loss), score_text(result.val->accuracy)});
   if (result.test) table.row({"test", short_number(result.test->loss), score_text(result.test->accuracy)});
   std::string text = concat("\n", table.text(), "\n");
-  text += concat(count_text(result.parameters_trained), " of ", count_text(result.parameters_total),
-                 " parameters trained on ", result.device, " in ", duration_text(result.seconds.total));
+  text +=
+      concat(count_text(result.parameters_trained), " of ", count_text(result.parameters_total),
+             " parameters trained on ", devices_text(result), " in ", duration_text(result.seconds.total));
   if (result.best_epoch > 0) text += concat(", best epoch ", result.best_epoch);
   text += "\n";
   size_t width = 0;

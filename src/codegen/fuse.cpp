@@ -17,9 +17,10 @@ constexpr size_t kMaxInstructions = 72, kMaxInputs = 32, kMaxReductions = 4,
 
 class Fuser {
  public:
-  Fuser(const Graph& graph, const std::vector<bool>& taken)
+  Fuser(const Graph& graph, const std::vector<bool>& taken, size_t max_operands)
       : graph_(graph),
         taken_(taken),
+        max_operands_(max_operands),
         readers_(users(graph)),
         is_output_(static_cast<size_t>(graph.size())),
         holders_(static_cast<size_t>(graph.size())),
@@ -88,7 +89,21 @@ class Fuser {
         for (Value input : node(i).inputs)
           if (find(input.node) != find(a.nodes[0]) && find(input.node) != find(b.nodes[0]))
             inputs.insert(input);
-    return inputs.size() <= kMaxInputs;
+    return inputs.size() <= kMaxInputs &&
+           (!is_bounded() || inputs.size() + results(a.nodes, b.nodes) <= max_operands_);
+  }
+
+  bool is_bounded() const { return max_operands_ < kMaxInputs + kMaxInstructions; }
+
+  // How many of these nodes somebody else reads, views among them.
+  size_t results(const std::vector<int>& a, const std::vector<int>& b = {}) const {
+    const auto inside = [&](int i) {
+      return std::binary_search(a.begin(), a.end(), i) || std::binary_search(b.begin(), b.end(), i);
+    };
+    const auto written = [&](int i) {
+      return read_elsewhere(i) || !std::ranges::all_of(readers_[static_cast<size_t>(i)], inside);
+    };
+    return static_cast<size_t>(std::ranges::count_if(a, written) + std::ranges::count_if(b, written));
   }
 
   size_t instructions(const Group& g) const {
@@ -217,6 +232,7 @@ class Fuser {
         const std::set<int> repeated = repeating(root, value, behind);
         const Reads then = reads(root, repeated);
         if (instructions(g) + repeated.size() > kMaxInstructions || then.all > kMaxInputs) continue;
+        if (is_bounded() && then.all + results(g.nodes) > max_operands_) continue;
         if (then.whole.size() > now || (then.whole.size() == now && !read_only_by(value, root))) continue;
         g.repeated = repeated;
         for (int i : repeated) holders_[static_cast<size_t>(i)].insert(root);
@@ -300,6 +316,7 @@ class Fuser {
 
   const Graph& graph_;
   const std::vector<bool>& taken_;
+  const size_t max_operands_;
   std::vector<std::vector<int>> readers_;
   std::vector<bool> is_output_;
   std::vector<std::set<int>> holders_;  // by node: the roots of the groups that compute it
@@ -310,8 +327,8 @@ class Fuser {
 
 }  // namespace
 
-std::vector<Cluster> fuse_maps(const Graph& graph, const std::vector<bool>& taken) {
-  return Fuser(graph, taken).run();
+std::vector<Cluster> fuse_maps(const Graph& graph, const std::vector<bool>& taken, size_t max_operands) {
+  return Fuser(graph, taken, max_operands).run();
 }
 
 }  // namespace temper

@@ -37,6 +37,7 @@ class Inference {
 
   const std::vector<Port>& inputs() const;  // data inputs only
   const Graph& graph() const { return graph_; }
+  Device& device() const { return device_; }
 
  private:
   Device& device_;

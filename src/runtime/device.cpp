@@ -19,4 +19,8 @@ Tensor download(Device& device, const Tensor& tensor) {
   return host;
 }
 
+void count_energy(EnergyMeter& meter, Device& device) {
+  meter.add(device.facts().power_counter, [&device] { return device.joules(); });
+}
+
 }  // namespace temper

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/energy.h"
 #include "target/target.h"
 #include "temper/tensor.h"
 
@@ -72,6 +73,8 @@ class Device {
   virtual int replicas() const { return 1; }         // the most that a program may ask for
   virtual DeviceFacts facts() = 0;                   // at once; peaks only if they were measured
   virtual DeviceFacts measure() { return facts(); }  // with peaks; under a second, once per process
+  // By a counter of the device's own, which facts() names; none if the machine's counters are all there are.
+  virtual std::optional<double> joules() { return std::nullopt; }
 
   virtual Tensor allocate(const Type& type, int64_t layout) = 0;  // zeros; Error exhausted names the bytes
   // Between host and device or within the device, converting layouts; types must be equal. Done on return.
@@ -82,5 +85,8 @@ class Device {
 // host tensor -> device in the layout of the argument; device tensor -> host, row-major
 Tensor upload(Device& device, const Tensor& host, const Argument& like);
 Tensor download(Device& device, const Tensor& tensor);
+
+// The meter counts what the device has a counter of its own for, too.
+void count_energy(EnergyMeter& meter, Device& device);
 
 }  // namespace temper

@@ -64,6 +64,12 @@ double nominal_work(int64_t flops, int64_t bytes) {
   return std::max(static_cast<double>(flops), kOperationsPerByte * static_cast<double>(bytes));
 }
 
+double nominal_work(const Graph& graph) {
+  double work = 0;
+  for (const Node& node : graph.nodes()) work += nominal_work(flops(graph, node), bytes_moved(graph, node));
+  return work;
+}
+
 int64_t bytes_moved(const Graph& graph, const Node& node) {
   int64_t total = 0;
   for (const Value input : node.inputs)

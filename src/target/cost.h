@@ -12,6 +12,7 @@ int64_t flops(const Graph& graph);  // all nodes
 
 // Time for comparing what runs, in floating-point operations: a processor does about 8 while it moves a byte.
 double nominal_work(int64_t flops, int64_t bytes);
+double nominal_work(const Graph& graph);  // of all nodes, if nothing is fused
 
 // Bytes that a node reads and writes if nothing is fused.
 int64_t bytes_moved(const Graph& graph, const Node& node);

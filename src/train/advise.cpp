@@ -98,7 +98,7 @@ class Adviser {
       candidate.memory_limit = options_.memory > 0 ? options_.memory : facts.target.memory_bytes;
       if (memory_ == 0) memory_ = candidate.memory_bytes;
       if (options_.measures)
-        measure(ready, facts, candidate);
+        measure(device, ready, candidate);
       else
         predict(device, ready.executable(), candidate);
     } catch (const Error& error) {
@@ -111,11 +111,12 @@ class Adviser {
   }
 
   // The median.
-  void measure(Ready& ready, const DeviceFacts& facts, Candidate& candidate) {
+  void measure(Device& device, Ready& ready, Candidate& candidate) {
     ready.run();
     ready.run();
     std::vector<double> seconds;
     EnergyMeter meter;
+    count_energy(meter, device);
     const auto begin = SteadyClock::now();
     const auto since = [](SteadyClock::time_point start) {
       return std::chrono::duration<double>(SteadyClock::now() - start).count();
@@ -127,7 +128,7 @@ class Adviser {
       seconds.push_back(since(start));
     }
     // The counters are the processors': they say what a device took that has none of its own.
-    const std::optional<double> joules = facts.power_counter.empty() ? std::nullopt : meter.joules();
+    const std::optional<double> joules = device.facts().power_counter.empty() ? std::nullopt : meter.joules();
     if (joules) {
       candidate.joules_per_sample =
           *joules / static_cast<double>(seconds.size()) / static_cast<double>(options_.batch);

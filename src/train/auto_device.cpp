@@ -85,11 +85,10 @@ class PrefixTrial {
  public:
   PrefixTrial(Device& device, const Model& prefix, int64_t batch, const CompileOptions& compile)
       : prefix_(device, prefix, batch, compile) {
-    const Graph graph = with_batch(prefix, batch);
-    inputs_ = Tensor(graph.type(graph.inputs[static_cast<size_t>(data_inputs(prefix).front())].value));
+    inputs_ = Tensor(prefix_.batch_type());
     for (const Type& one : prefix_.feature_types()) {
       Shape shape = one.shape;
-      shape[0] = shape.size(0) * batch;
+      shape[0] = shape.size(0) * inputs_.shape().size(0);
       features_.emplace_back(Type{one.dtype, shape});
     }
   }

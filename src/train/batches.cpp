@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/check.h"
 #include "data/order.h"
 
 namespace temper {
@@ -42,20 +41,18 @@ class RowBatches : public Batches {
  public:
   RowBatches(std::vector<Rows> views, const Dataset& dataset, const LoaderOptions& options)
       : views_(std::move(views)), options_(options) {
+    for (const std::string& name : views_.front().inputs) ports_.push_back("input." + name);
     for (const Rows& rows : views_) {
-      TEMPER_CHECK(rows.samples == views_.front().samples, "views of different samples");
-      ports_.clear();
-      for (const std::string& name : rows.inputs) ports_.push_back("input." + name);
-    }
-    row_of_.assign(static_cast<size_t>(dataset.size()), -1);
-    const auto& samples = views_.front().samples;
-    for (size_t row = 0; row < samples.size(); ++row) {
-      if (samples[row] >= 0) row_of_[static_cast<size_t>(samples[row])] = static_cast<int64_t>(row);
+      std::vector<int64_t>& row_of = row_of_.emplace_back(static_cast<size_t>(dataset.size()), -1);
+      for (size_t row = 0; row < rows.samples.size(); ++row) {
+        if (rows.samples[row] >= 0)
+          row_of[static_cast<size_t>(rows.samples[row])] = static_cast<int64_t>(row);
+      }
     }
     if (options.order == LoaderOptions::Order::balanced) classes_ = dataset.labels;
   }
 
-  int64_t samples() const override { return static_cast<int64_t>(row_of_.size()); }
+  int64_t samples() const override { return static_cast<int64_t>(row_of_.front().size()); }
 
   void start(LoaderPosition position) override {
     epoch_ = position.epoch;
@@ -78,7 +75,7 @@ class RowBatches : public Batches {
     while (batch_.empty() && next_ < order_.size()) {
       const size_t end = std::min(order_.size(), next_ + static_cast<size_t>(options_.batch));
       for (; next_ < end; ++next_) {
-        if (row_of_[static_cast<size_t>(order_[next_])] >= 0) batch_.push_back(order_[next_]);
+        if (row_of_[view_][static_cast<size_t>(order_[next_])] >= 0) batch_.push_back(order_[next_]);
       }
     }
     return static_cast<int64_t>(batch_.size());
@@ -96,7 +93,7 @@ class RowBatches : public Batches {
       HostInput input(program, ports_[i]);
       std::byte* out = input.data();
       const auto row_of = [&](size_t k) {
-        return from.data() + static_cast<size_t>(row_of_[static_cast<size_t>(batch_[k])]) * bytes;
+        return from.data() + static_cast<size_t>(row_of_[view_][static_cast<size_t>(batch_[k])]) * bytes;
       };
       for (size_t k = 0; k < batch_.size(); ++k) {
         if (k + kAhead < batch_.size()) fetch(row_of(k + kAhead), bytes);
@@ -117,8 +114,8 @@ class RowBatches : public Batches {
   std::vector<Rows> views_;
   LoaderOptions options_;
   std::vector<std::string> ports_;
-  std::vector<int64_t> row_of_;   // by sample; -1: could not be read
-  std::vector<int64_t> classes_;  // by sample, for balanced
+  std::vector<std::vector<int64_t>> row_of_;  // by view and sample; -1: could not be read
+  std::vector<int64_t> classes_;              // by sample, for balanced
   std::vector<int64_t> order_, batch_;
   int64_t epoch_ = 0;
   size_t view_ = 0, next_ = 0;
@@ -126,7 +123,7 @@ class RowBatches : public Batches {
 
 class LoaderBatches : public Batches {
  public:
-  LoaderBatches(Loader& loader, FrozenPrefix* prefix, const std::string& input)
+  LoaderBatches(Loader& loader, FrozenPart* prefix, const std::string& input)
       : loader_(loader), prefix_(prefix), port_("input." + input) {}
 
   int64_t samples() const override { return loader_.samples(); }
@@ -170,7 +167,7 @@ class LoaderBatches : public Batches {
   }
 
   Loader& loader_;
-  FrozenPrefix* prefix_;
+  FrozenPart* prefix_;
   std::string port_;
   std::optional<Batch> batch_;
   std::vector<Tensor> features_;
@@ -190,7 +187,7 @@ std::unique_ptr<Batches> batches_of_rows(std::vector<Rows> views, const Dataset&
   return std::make_unique<RowBatches>(std::move(views), dataset, options);
 }
 
-std::unique_ptr<Batches> batches_of_loader(Loader& loader, FrozenPrefix* prefix, const std::string& input) {
+std::unique_ptr<Batches> batches_of_loader(Loader& loader, FrozenPart* prefix, const std::string& input) {
   return std::make_unique<LoaderBatches>(loader, prefix, input);
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "train/frozen.h"
+#include "train/frozen_part.h"
 #include "train/session.h"
 #include "train/targets.h"
 
@@ -41,7 +41,7 @@ std::unique_ptr<Batches> batches_of_rows(std::vector<Rows> views, const Dataset&
                                          const LoaderOptions& options);
 
 // Decodes; through `prefix` if there is one. References must outlive the result.
-std::unique_ptr<Batches> batches_of_loader(Loader& loader, FrozenPrefix* prefix, const std::string& input);
+std::unique_ptr<Batches> batches_of_loader(Loader& loader, FrozenPart* prefix, const std::string& input);
 
 // Writes rows 0 ... n - 1 of an input from host bytes, straight into device memory where that can be
 // addressed.

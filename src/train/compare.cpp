@@ -26,7 +26,8 @@ struct AllScores {
 AllScores scores_of(const EvaluateOptions& options, const EvaluationSet& set, Device& device,
                     TrainEvents& events) {
   AllScores all;
-  all.outcome = evaluate_model(options, set.model, set.dataset, device, events,
+  Device* const one = &device;
+  all.outcome = evaluate_model(options, set.model, set.dataset, {&one, 1}, events,
                                [&](const Targets&, int64_t sample, std::span<const float> scores, double) {
                                  all.width = scores.size();
                                  all.values.resize(static_cast<size_t>(set.dataset.size()) * all.width);

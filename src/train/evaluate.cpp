@@ -11,7 +11,7 @@ namespace temper {
 Evaluation evaluate(const EvaluateOptions& options, TrainEvents& events, const EachSample& each) {
   const Clock clock;
   choose_precision("precision", options.precision, "eval");  // before work begins
-  Device& device = choose_device(known_device(options.device, options.model));
+  const std::vector<Device*> devices = choose_devices(known_device(options.device, options.model));
   const EvaluationSet set = open_evaluation(options, events);
   EachScore line;
   if (each)
@@ -22,11 +22,11 @@ Evaluation evaluate(const EvaluateOptions& options, TrainEvents& events, const E
             .score = scores[static_cast<size_t>(best_index(scores))],
             .loss = loss});
     };
-  EvaluationPass pass = evaluate_model(options, set.model, set.dataset, device, events, line);
+  EvaluationPass pass = evaluate_model(options, set.model, set.dataset, devices, events, line);
   if (!options.reference.empty()) {
     const Model reference =
         open_model({.model = options.reference, .seed = static_cast<uint64_t>(options.seed)}, events);
-    const EvaluationPass other = evaluate_model(options, reference, set.dataset, device, events);
+    const EvaluationPass other = evaluate_model(options, reference, set.dataset, devices, events);
     pass.evaluation.agreement = agreement(pass.predictions, other.predictions);
   }
   pass.evaluation.split = set.split;

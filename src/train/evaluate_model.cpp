@@ -1,6 +1,7 @@
 #include "train/evaluate_model.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "base/text.h"
 #include "train/inference_model.h"
@@ -89,24 +90,42 @@ FeatureSource feature_source(const EvaluateOptions& options, const Model& model,
   return {dataset, features, events};
 }
 
+namespace {
+
+// The model on one device.
+struct Evaluator {
+  Evaluator(const EvaluateOptions& options, const Model& model, const nn::Loss& loss, Device& device)
+      : state(device) {
+    CompileOptions compile = compile_options(options);
+    const Model folded =
+        inference_model(device, model, choose_precision("precision", options.precision, "eval"),
+                        options.calibrate, static_cast<uint64_t>(options.seed), compile);
+    compile.sole_reader = true;
+    for (const auto& [name, tensor] : folded.parameters) state.set("param." + name, tensor);
+    program = std::make_unique<EvalProgram>(state, folded, EvalOptions{.batch = options.batch, .loss = loss},
+                                            std::set<std::string>(), compile);
+  }
+
+  DeviceState state;
+  std::unique_ptr<EvalProgram> program;
+};
+
+}  // namespace
+
 EvaluationPass evaluate_model(const EvaluateOptions& options, const Model& model, const Dataset& dataset,
-                              Device& device, TrainEvents& events, const EachScore& each) {
+                              std::span<Device* const> devices, TrainEvents& events, const EachScore& each) {
   nn::Loss loss = default_loss(dataset, model);
   if (!options.loss.empty()) loss.kind = options.loss;
   FeatureSource source = feature_source(options, model, dataset, events);
-  CompileOptions compile = compile_options(options);
-  const Model folded =
-      inference_model(device, model, choose_precision("precision", options.precision, "eval"),
-                      options.calibrate, static_cast<uint64_t>(options.seed), compile);
-  compile.sole_reader = true;
-  DeviceState state(device);
-  for (const auto& [name, tensor] : folded.parameters) state.set("param." + name, tensor);
-  EvalProgram program(state, folded, {.batch = options.batch, .loss = loss}, {}, compile);
-  const Targets targets(dataset, loss, program.scores_type());
+  std::deque<Evaluator> evaluators;
+  std::vector<EvalProgram*> programs;
+  for (Device* const device : devices)
+    programs.push_back(evaluators.emplace_back(options, model, loss, *device).program.get());
+  const Targets targets(dataset, loss, programs[0]->scores_type());
   const auto batches = source.batches(LoaderOptions::Order::as_stored, options.batch);
   EvaluationPass pass;
   pass.predictions.assign(static_cast<size_t>(dataset.size()), -1);
-  pass.evaluation = evaluate_batches(program, *batches, targets, model.labels, events,
+  pass.evaluation = evaluate_batches(programs, *batches, targets, model.labels, events,
                                      [&](int64_t sample, std::span<const float> scores, double value) {
                                        pass.predictions[static_cast<size_t>(sample)] = best_index(scores);
                                        if (each) each(targets, sample, scores, value);

@@ -1,8 +1,8 @@
 #pragma once
 // What `eval` and its comparisons of devices share: a model beside a data set, and one pass.
+#include "train/eval_program.h"
 #include "train/evaluate.h"
 #include "train/features.h"
-#include "train/programs.h"
 
 namespace temper {
 
@@ -27,9 +27,10 @@ struct EvaluationPass {
 using EachScore =
     std::function<void(const Targets&, int64_t sample, std::span<const float> scores, double loss)>;
 
-// One pass over the data set.
+// One pass over the data set; several devices share out the batches.
 EvaluationPass evaluate_model(const EvaluateOptions& options, const Model& model, const Dataset& dataset,
-                              Device& device, TrainEvents& events, const EachScore& each = {});
+                              std::span<Device* const> devices, TrainEvents& events,
+                              const EachScore& each = {});
 
 // The share of samples for which both predict the same, of those that both predict.
 double agreement(const std::vector<int64_t>& a, const std::vector<int64_t>& b);

@@ -4,22 +4,18 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 
 #include "base/cache_folder.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "formats/safetensors.h"
 #include "train/interrupt.h"
 #include "train/setup.h"
-#include "train/tensor_file.h"
+#include "train/stream.h"
 
 namespace temper {
 namespace {
 
-constexpr int64_t kCacheLimit = int64_t{8} << 30;  // bytes of all frozen features on disk
 constexpr int64_t kDecodeBatch = 32;
 
 // Names, sizes and times of the files behind a data set; none if a sample is not in a file of its name.
@@ -39,22 +35,6 @@ std::optional<uint64_t> fingerprint(const Dataset& dataset) {
   return hasher.digest();
 }
 
-Type rows_type(Type sample, int64_t count) {
-  sample.shape[0] = sample.shape.size(0) * count;
-  return sample;
-}
-
-// What a row of a data set is: inputs of the model that reads it, each with the type of one sample.
-struct RowLayout {
-  std::vector<std::string> inputs;
-  std::vector<Type> types;
-  int64_t bytes() const {
-    int64_t sum = 0;
-    for (const Type& type : types) sum += byte_size(type);
-    return sum;
-  }
-};
-
 const std::string& data_input(const FeatureOptions& options) {
   const Graph& graph = options.model->graph;
   return graph.inputs[static_cast<size_t>(data_inputs(*options.model).front())].name;
@@ -70,31 +50,14 @@ RowLayout layout_of(const FeatureOptions& options, const Dataset& dataset, const
   return {{data_input(options)}, {Type{DType::f32, shape}}};
 }
 
-// Rows that a cache file holds, or nothing if it is of another kind.
-std::optional<Rows> rows_of_file(const std::string& path, const RowLayout& layout, int64_t count) {
-  Safetensors file = read_safetensors_file(path);
-  Rows rows{.inputs = layout.inputs, .tensors = {}, .pixel_values = {}, .samples = {}};
-  for (size_t i = 0; i < layout.inputs.size(); ++i) {
-    const Tensor& tensor = file.tensors[layout.inputs[i]];
-    if (tensor.empty() || tensor.type() != rows_type(layout.types[i], count)) return std::nullopt;
-    rows.tensors.push_back(tensor);
-  }
-  const Tensor& samples = file.tensors["samples"];
-  if (samples.empty() || samples.type() != Type{DType::i64, {count}}) return std::nullopt;
-  for (int64_t sample : samples.values<int64_t>()) {
-    if (sample >= count) return std::nullopt;
-    rows.samples.push_back(sample);
-  }
-  return rows;
-}
-
 class Filling {
  public:
   Filling(const Dataset& dataset, const FeatureOptions& options, TrainEvents& events)
       : dataset_(dataset), options_(options), events_(events) {}
 
-  // Writes every sample of a view's pass into `rows`; -1 marks rows that stay empty for broken samples.
-  void fill(Rows& rows, int64_t view, int64_t views) {
+  // Writes every sample of a view's pass; rows stay empty for broken samples.
+  void fill(RowStore& store, int64_t view, int64_t views) {
+    Rows& rows = store.begin();
     LoaderOptions loading = options_.loader;
     loading.order = LoaderOptions::Order::as_stored;
     loading.batch = kDecodeBatch;
@@ -103,7 +66,6 @@ class Filling {
     loader.start({view, 0});
     rows.pixel_values = loader.pixel_values();
     const int64_t count = dataset_.size();
-    std::ranges::fill(rows.samples, -1);
     int64_t row = 0;
     while (const std::optional<Batch> batch = loader.next()) {
       const auto size = static_cast<int64_t>(batch->indices.size());
@@ -120,6 +82,7 @@ class Filling {
       events_.progress(options_.prefix ? "frozen" : "load", view * count + row, views * count, {});
       stop_if_asked();
     }
+    store.finish();
   }
 
  private:
@@ -128,41 +91,14 @@ class Filling {
   TrainEvents& events_;
 };
 
-Rows empty_rows(const RowLayout& layout, int64_t count) {
-  Rows rows{.inputs = layout.inputs,
-            .tensors = {},
-            .pixel_values = {},
-            .samples = std::vector<int64_t>(static_cast<size_t>(count), -1)};
-  for (const Type& type : layout.types) rows.tensors.emplace_back(rows_type(type, count));
-  return rows;
-}
-
-// Fills a file that becomes the cache's when it is complete.
-Rows fill_file(const std::string& path, const RowLayout& layout, int64_t count, int64_t view, int64_t views,
-               Filling& filling) {
-  std::vector<std::pair<std::string, Type>> types;
-  for (size_t i = 0; i < layout.inputs.size(); ++i)
-    types.emplace_back(layout.inputs[i], rows_type(layout.types[i], count));
-  types.emplace_back("samples", Type{DType::i64, {count}});
-  MappedTensorFile file(path, types, {});
-  Rows rows{.inputs = layout.inputs,
-            .tensors = {},
-            .pixel_values = {},
-            .samples = std::vector<int64_t>(static_cast<size_t>(count), -1)};
-  for (const std::string& name : layout.inputs) rows.tensors.push_back(file.tensor(name));
-  filling.fill(rows, view, views);
-  std::ranges::copy(rows.samples, file.tensor("samples").mutable_values<int64_t>().begin());
-  file.commit();
-  return rows;
-}
-
 std::string cache_path(const std::string& folder, const Dataset& dataset, const FeatureOptions& options,
                        int64_t view) {
   const std::optional<uint64_t> data = fingerprint(dataset);
   if (!data) return {};
   Hasher hasher;
-  hasher.add("frozen features 1")
+  hasher.add("frozen features 2")
       .add(options.prefix_fingerprint)
+      .add(options.prefix->devices())
       .add(*data)
       .add(to_string(options.preprocess));
   hasher.add(static_cast<uint64_t>(options.loader.channels));
@@ -175,40 +111,6 @@ std::string cache_path(const std::string& folder, const Dataset& dataset, const 
   return concat(folder, "/", name, ".safetensors");
 }
 
-// One view, from the cache on disk if it is there; else it is computed, into that cache if there is one.
-Rows view_rows(const Dataset& dataset, const FeatureOptions& options, const RowLayout& layout, int64_t view,
-               int64_t views, TrainEvents& events) {
-  Filling filling(dataset, options, events);
-  const int64_t count = dataset.size();
-  const std::optional<std::string> folder = options.prefix ? cache_folder("frozen") : std::nullopt;
-  const std::string path = folder ? cache_path(*folder, dataset, options, view) : std::string();
-  if (path.empty()) {
-    Rows rows = empty_rows(layout, count);
-    filling.fill(rows, view, views);
-    return rows;
-  }
-  try {
-    if (std::filesystem::exists(path)) {
-      if (std::optional<Rows> rows = rows_of_file(path, layout, count)) {
-        events.note(concat("frozen features of ", count, " samples from the cache"));
-        return std::move(*rows);
-      }
-    }
-  } catch (const Error& error) {
-    events.note(concat("cached features are damaged and computed again: ", error.what()));
-  }
-  try {
-    trim_cache(*folder, std::max<int64_t>(0, kCacheLimit - layout.bytes() * count), path);
-    return fill_file(path, layout, count, view, views, filling);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::exhausted) throw;
-    events.note(concat("frozen features stay in memory: ", error.what()));
-    Rows rows = empty_rows(layout, count);
-    filling.fill(rows, view, views);
-    return rows;
-  }
-}
-
 int64_t memory_limit(const FeatureOptions& options) {
   return options.memory > 0 ? options.memory / 2 : available_memory_bytes() / 4;
 }
@@ -216,7 +118,7 @@ int64_t memory_limit(const FeatureOptions& options) {
 }  // namespace
 
 FeatureSource::FeatureSource(const Dataset& dataset, FeatureOptions options, TrainEvents& events)
-    : dataset_(dataset), options_(std::move(options)) {
+    : dataset_(dataset), options_(std::move(options)), events_(events) {
   const Shape sample = Loader(dataset_, options_.preprocess, options_.loader).sample_shape();
   check_input(*options_.model, sample);
   const bool random = options_.loader.augment.any() && options_.loader.views == 0;
@@ -228,26 +130,46 @@ FeatureSource::FeatureSource(const Dataset& dataset, FeatureOptions options, Tra
   if (!options_.cache) return;
   const RowLayout layout = layout_of(options_, dataset_, sample);
   const int64_t views = std::max<int64_t>(1, options_.loader.views);
-  const int64_t limit = memory_limit(options_);
-  const bool on_disk = options_.prefix && cache_folder("frozen");
-  if (layout.bytes() * dataset.size() * views > (on_disk ? kCacheLimit : limit)) {
+  const std::optional<std::string> folder = options_.prefix ? cache_folder("frozen") : std::nullopt;
+  if (layout.bytes() * dataset.size() * views > (folder ? kFeatureCache : memory_limit(options_))) {
     if (options_.prefix)
       events.note("the frozen features do not fit the cache: they are computed in every epoch");
     return;
   }
   for (int64_t view = 0; view < views; ++view) {
-    views_.push_back(view_rows(dataset_, options_, layout, view, views, events));
+    const std::string file = folder ? cache_path(*folder, dataset, options_, view) : std::string();
+    stores_.emplace_back(layout, dataset.size(), file, events);
   }
+  if (!streams()) fill();
 }
 
 FeatureSource::~FeatureSource() = default;
+
+bool FeatureSource::streams() const { return options_.prefix && options_.prefix->overlaps(); }
+
+void FeatureSource::fill() {
+  Filling filling(dataset_, options_, events_);
+  const auto views = static_cast<int64_t>(stores_.size());
+  for (int64_t view = 0; view < views; ++view) {
+    RowStore& store = stores_[static_cast<size_t>(view)];
+    if (!store.complete()) filling.fill(store, view, views);
+  }
+}
 
 std::unique_ptr<Batches> FeatureSource::batches(LoaderOptions::Order order, int64_t batch) {
   LoaderOptions loading = options_.loader;
   loading.order = order;
   loading.batch = batch;
-  if (!views_.empty()) return batches_of_rows(views_, dataset_, loading);
-  if (options_.cache) loading.cache_bytes = memory_limit(options_);
+  // A balanced pass leaves samples out, so it does not fill the rows.
+  if (order == LoaderOptions::Order::balanced) fill();
+  const bool complete = std::ranges::all_of(stores_, &RowStore::complete);
+  if (!stores_.empty() && complete) {
+    std::vector<Rows> views;
+    for (const RowStore& store : stores_) views.push_back(store.rows());
+    return batches_of_rows(std::move(views), dataset_, loading);
+  }
+  if (options_.cache && stores_.empty()) loading.cache_bytes = memory_limit(options_);
+  if (streams()) return batches_of_stream(dataset_, options_.preprocess, loading, *options_.prefix, stores_);
   loaders_.push_back(std::make_unique<Loader>(dataset_, options_.preprocess, loading));
   return batches_of_loader(*loaders_.back(), options_.prefix, data_input(options_));
 }

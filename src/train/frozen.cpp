@@ -138,32 +138,41 @@ ModelParts split_model(const Model& folded, const std::set<std::string>& trainab
 struct FrozenPrefix::Loaded {
   DeviceState state;
   int64_t batch;
-  std::unique_ptr<BoundProgram> program;
-  std::string input;
-  std::vector<std::string> names;
-  std::vector<Type> types;
-  Tensor staging;
+  std::unique_ptr<BoundProgram> program = nullptr;
+  std::string input = {};
+  std::vector<std::string> names = {};
+  std::vector<Type> types = {};
+  Tensor staging = {};
 };
 
-FrozenPrefix::FrozenPrefix(Device& device, const Model& prefix, int64_t batch, const CompileOptions& options)
-    : loaded_(new Loaded{DeviceState(device), batch, nullptr, {}, {}, {}, {}}) {
+FrozenPrefix::FrozenPrefix(Device& device, const Model& prefix, int64_t batch,
+                           const CompileOptions& options) {
+  const int64_t replicas = device.replicas(), part = (batch + replicas - 1) / replicas;
+  loaded_ = std::make_unique<Loaded>(Loaded{DeviceState(device), part * replicas});
   for (const auto& [name, tensor] : prefix.parameters) loaded_->state.set(name, tensor);
-  const Graph graph = specialise_in_parts(prefix.graph, batch_sizes(prefix, batch));
+  const Graph graph = specialise_in_parts(prefix.graph, batch_sizes(prefix, part));
   for (const Port& port : graph.outputs) {
     Type type = graph.type(port.value);
-    type.shape[0] = type.shape.size(0) / batch;
+    type.shape[0] = type.shape.size(0) / part;
     loaded_->names.push_back(port.name);
     loaded_->types.push_back(type);
   }
-  const Port& input = graph.inputs[static_cast<size_t>(data_inputs(prefix).front())];
-  loaded_->input = input.name;
-  loaded_->staging = Tensor(graph.type(input.value));
+  loaded_->input = graph.inputs[static_cast<size_t>(data_inputs(prefix).front())].name;
   CompileOptions alone = options;
   alone.sole_reader = true;
+  alone.replicas = static_cast<int>(replicas);
+  if (replicas > 1) {
+    alone.shared = loaded_->names;
+    alone.shared.push_back(loaded_->input);
+  }
   loaded_->program = std::make_unique<BoundProgram>(loaded_->state, graph, alone);
+  loaded_->staging = Tensor(loaded_->program->input(loaded_->input).type());
 }
 
 FrozenPrefix::~FrozenPrefix() = default;
+
+Device& FrozenPrefix::device() const { return loaded_->state.device(); }
+const Type& FrozenPrefix::batch_type() const { return loaded_->staging.type(); }
 
 const std::vector<Type>& FrozenPrefix::feature_types() const { return loaded_->types; }
 std::vector<std::string> FrozenPrefix::feature_names() const { return loaded_->names; }

@@ -29,11 +29,15 @@ struct ModelParts {
 ModelParts split_model(const Model& folded, const std::set<std::string>& trainable);
 
 // Runs a prefix. Always in batches of one size, the last filled with zeros, so that what a sample gives does
-// not depend on how many there are.
+// not depend on how many there are. Not for several threads at once.
 class FrozenPrefix {
  public:
+  // On all replicas of `device`: `batch` is rounded up to a multiple of them.
   FrozenPrefix(Device& device, const Model& prefix, int64_t batch, const CompileOptions& options);
   ~FrozenPrefix();
+
+  Device& device() const;
+  const Type& batch_type() const;  // of the input: of all samples that it computes at once
 
   // Of one sample, by feature: the batch axis holds the rows of one sample.
   const std::vector<Type>& feature_types() const;

@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 #include "quantize/quantize.h"
+#include "target/cost.h"
+#include "train/frozen_cut.h"
 #include "train/inference_model.h"
 #include "train/interrupt.h"
 #include "train/machine.h"
@@ -18,8 +20,8 @@ constexpr double kShowEvery = 0.1;       // seconds between two reports of progr
 constexpr double kSaveShare = 0.05;      // of the time that checkpoints may take
 constexpr double kLeastInterval = 0.25;  // seconds between two checkpoints
 
-FeatureOptions feature_options(const Setup& s, FrozenPrefix* prefix, uint64_t prefix_fingerprint,
-                               bool training, TrainEvents& events, const Dataset& dataset) {
+FeatureOptions feature_options(const Setup& s, FrozenPart* prefix, uint64_t prefix_fingerprint, bool training,
+                               TrainEvents& events, const Dataset& dataset) {
   FeatureOptions options;
   options.preprocess = s.preprocess;
   options.model = &s.model;
@@ -41,6 +43,15 @@ FeatureOptions feature_options(const Setup& s, FrozenPrefix* prefix, uint64_t pr
 }
 
 int64_t prefix_batch(const Recipe& recipe) { return std::clamp<int64_t>(recipe.batch, 8, 32); }
+
+std::string why_nothing_is_frozen(const Setup& s) {
+  const std::vector<std::string> statistics = running_statistics(s.model);
+  const bool all = std::ranges::all_of(s.model.parameters, [&](const auto& entry) {
+    return s.trainable.contains(entry.first) || std::ranges::count(statistics, entry.first) > 0;
+  });
+  return all ? concat("for all parameters train (trainable ", s.recipe.trainable, ")")
+             : "for no frozen layer comes before the first that trains";
+}
 
 std::vector<float> weights_of_samples(const Dataset& dataset, const std::vector<float>& class_weights) {
   std::vector<float> weights;
@@ -69,8 +80,10 @@ TrainJob::TrainJob(Setup& setup, const RunFolder& folder, RunSeconds& seconds, T
       exact_prefix_ = parts_.prefix;
       parts_.prefix = lower_prefix(precision);
     }
-    prefix_ =
-        std::make_unique<FrozenPrefix>(*setup.device, *parts_.prefix, prefix_batch(recipe), setup.compile);
+    prefix_ = load_prefix(*parts_.prefix);
+  } else if (setup.roles) {
+    throw Error(ErrorKind::invalid, concat("device: ", recipe.device, ": this recipe has no frozen part, ",
+                                           why_nothing_is_frozen(setup)));
   }
   train_ = open(*setup.data.train, true);
   if (setup.data.val) val_ = open(*setup.data.val, false);
@@ -88,6 +101,31 @@ TrainJob::TrainJob(Setup& setup, const RunFolder& folder, RunSeconds& seconds, T
     if (progress_.best_epoch > 0 && keeps_best()) best_ = read_checkpoint(folder_.file(kBestFile)).state;
   }
   make_programs();
+}
+
+std::unique_ptr<FrozenPart> TrainJob::load_prefix(const Model& prefix) {
+  Device &trainer = *setup_.device, &frozen = *setup_.frozen_device;
+  const int64_t batch = prefix_batch(setup_.recipe);
+  if (&frozen == &trainer)
+    return std::make_unique<FrozenPart>(std::make_unique<FrozenPrefix>(frozen, prefix, batch, setup_.compile),
+                                        trainer);
+  events_.note(concat("the frozen part runs on ", frozen.name(), " while ", trainer.name(), " trains"));
+  int64_t samples = setup_.data.train->size();
+  if (setup_.data.val) samples += setup_.data.val->size();
+  return load_frozen_part({.frozen = frozen,
+                           .trainer = trainer,
+                           .prefix = prefix,
+                           .batch = batch,
+                           .compile = setup_.compile,
+                           .training_work = work_of_step(),
+                           .samples = samples},
+                          events_);
+}
+
+// Of a sample, by nominal_work.
+double TrainJob::work_of_step() const {
+  const StepOptions options = step_options();
+  return nominal_work(build_step(parts_.rest, options)) / static_cast<double>(options.batch);
 }
 
 void TrainJob::make_programs() {
@@ -134,7 +172,7 @@ TrainJob::Data TrainJob::open(const Dataset& dataset, bool training) {
 }
 
 TrainJob::Data TrainJob::open(const Dataset& dataset, bool training, const std::optional<Model>& prefix,
-                              FrozenPrefix* loaded) {
+                              FrozenPart* loaded) {
   Data data;
   data.dataset = &dataset;
   const Graph one = with_batch(parts_.rest, 1);
@@ -330,7 +368,7 @@ void TrainJob::use_best() {
   for (const auto& [name, tensor] : best_) state_.set(name, tensor);
 }
 
-Evaluation TrainJob::evaluate(const Dataset& dataset, const EvalProgram::Each& each) {
+Evaluation TrainJob::evaluate(const Dataset& dataset, const EachAnswer& each) {
   if (val_.dataset == &dataset) return evaluate(val_, each);
   if (train_.dataset == &dataset) return evaluate(train_, each);
   Data other = open(dataset, false);
@@ -339,17 +377,17 @@ Evaluation TrainJob::evaluate(const Dataset& dataset, const EvalProgram::Each& e
 
 std::optional<Evaluation> TrainJob::evaluate_exactly(const Dataset& dataset) {
   if (!exact_prefix_) return std::nullopt;
-  FrozenPrefix exact(*setup_.device, *exact_prefix_, prefix_batch(setup_.recipe), setup_.compile);
-  Data data = open(dataset, false, exact_prefix_, &exact);
+  const std::unique_ptr<FrozenPart> exact = load_prefix(*exact_prefix_);
+  Data data = open(dataset, false, exact_prefix_, exact.get());
   return evaluate(data, {});
 }
 
-Evaluation TrainJob::evaluate(Data& data, const EvalProgram::Each& each) {
+Evaluation TrainJob::evaluate(Data& data, const EachAnswer& each) {
   const Clock clock;
-  EvalProgram& program = eval_program();
+  EvalProgram* const program = &eval_program();
   if (!data.evaluation) data.evaluation = data.source->batches(LoaderOptions::Order::as_stored, eval_batch());
   Evaluation result =
-      evaluate_batches(program, *data.evaluation, *data.targets, setup_.model.labels, events_, each);
+      evaluate_batches({&program, 1}, *data.evaluation, *data.targets, setup_.model.labels, events_, each);
   result.seconds = clock.seconds();
   return result;
 }

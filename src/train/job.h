@@ -8,8 +8,9 @@
 #include <string>
 
 #include "train/checkpoint.h"
+#include "train/eval_program.h"
 #include "train/features.h"
-#include "train/frozen.h"
+#include "train/frozen_part.h"
 #include "train/programs.h"
 #include "train/run_folder.h"
 #include "train/setup.h"
@@ -38,7 +39,7 @@ class TrainJob {
   bool train();
 
   void use_best();  // the state becomes that of the best epoch
-  Evaluation evaluate(const Dataset& data, const EvalProgram::Each& each = {});
+  Evaluation evaluate(const Dataset& data, const EachAnswer& each = {});
   // With the frozen part in f32, if it runs in less: what the written model will give.
   std::optional<Evaluation> evaluate_exactly(const Dataset& data);
   std::map<std::string, Tensor> parameters() const;  // trained ones and statistics, or averages
@@ -46,6 +47,8 @@ class TrainJob {
   const RunProgress& progress() const { return progress_; }
   const std::optional<Evaluation>& best_validation() const { return best_validation_; }
   int64_t trained_samples() const { return trained_samples_; }
+  bool has_frozen_part() const { return prefix_ != nullptr; }
+  double overlapped_seconds() const { return prefix_ && prefix_->overlaps() ? prefix_->seconds() : 0; }
 
  private:
   struct Data {
@@ -54,14 +57,16 @@ class TrainJob {
     std::unique_ptr<FeatureSource> source;
     std::unique_ptr<Batches> evaluation;
   };
+  std::unique_ptr<FrozenPart> load_prefix(const Model& prefix);
   void make_programs();
   EvalProgram& eval_program();
   int64_t eval_batch() const { return std::max<int64_t>(setup_.recipe.batch, 32); }
   Data open(const Dataset& dataset, bool training);
-  Data open(const Dataset& dataset, bool training, const std::optional<Model>& prefix, FrozenPrefix* loaded);
-  Evaluation evaluate(Data& data, const EvalProgram::Each& each);
+  Data open(const Dataset& dataset, bool training, const std::optional<Model>& prefix, FrozenPart* loaded);
+  Evaluation evaluate(Data& data, const EachAnswer& each);
   Model lower_prefix(DType precision) const;  // what is computed instead of exact_prefix_
   StepOptions step_options() const;
+  double work_of_step() const;
   bool train_epoch();  // false: time is up
   void one_step(int64_t size);
   void check_finite(const StepPrograms::Sums& sums) const;
@@ -82,7 +87,7 @@ class TrainJob {
   TrainEvents& events_;
   ModelParts parts_;
   std::optional<Model> exact_prefix_;  // if parts_.prefix is in lower precision
-  std::unique_ptr<FrozenPrefix> prefix_;
+  std::unique_ptr<FrozenPart> prefix_;
   DeviceState state_;
   Data train_, val_;
   std::unique_ptr<Batches> batches_;

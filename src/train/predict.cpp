@@ -18,6 +18,7 @@
 #include "train/inference_model.h"
 #include "train/machine.h"
 #include "train/open_model.h"
+#include "train/programs.h"
 #include "train/ready_cache.h"
 #include "train/session.h"
 #include "train/setup.h"
@@ -49,6 +50,8 @@ struct Predictor::Loaded {
   std::map<int64_t, std::unique_ptr<Ready>> ready = {};  // by batch
 
   Ready& program(int64_t batch, TrainEvents& events);
+  void predict(std::span<const std::string> files, std::span<Prediction> predictions);
+  void keep();
 
  private:
   std::unique_ptr<ReadyCache> cache(int64_t batch) const;
@@ -170,8 +173,15 @@ Predictor::Ready& Predictor::Loaded::program(int64_t batch, TrainEvents& events)
   for (const auto& [name, tensor] : model->parameters) fresh->state.set("param." + name, tensor);
   fresh->about = about(*model);
   fresh->notes = notes;
-  const Graph graph = build_eval(*model, {.batch = batch, .with_loss = false});
+  const Port& input = model->graph.inputs[static_cast<size_t>(data_inputs(*model).front())];
+  const bool any_batch = !model->graph.type(input.value).shape.is_static();
+  EvalOptions wanted;
+  wanted.batch = batch;
+  wanted.with_loss = false;
+  wanted.replicas = any_batch ? replicas_for(device, batch) : 1;
+  const Graph graph = build_eval(*model, wanted);
   CompileOptions alone = compile;
+  share_out(graph, wanted.replicas, alone);
   alone.sole_reader = true;  // of a state of its own
   fresh->program = std::make_unique<BoundProgram>(fresh->state, graph, alone);
   return *(found = std::move(fresh));
@@ -181,74 +191,104 @@ Predictor::Predictor(const PredictOptions& options, TrainEvents& events) {
   const DType precision = choose_precision("precision", options.precision, "predict");
   if (options.batch < 1)
     throw Error(ErrorKind::invalid, concat("batch: expected at least 1, found ", options.batch));
-  Device& device = choose_device(known_device(options.device, options.model));
   CompileOptions compile;
+  const std::vector<Device*> devices = choose_devices(known_device(options.device, options.model));
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory;
-  loaded_ = std::make_unique<Loaded>(Loaded{options, device, compile, precision});
-  loaded_->program(options.batch, events);
+  TrainEvents silent;
+  for (Device* const device : devices) {
+    loaded_.push_back(std::make_unique<Loaded>(Loaded{options, *device, compile, precision}));
+    loaded_.back()->program(options.batch, loaded_.size() == 1 ? events : silent);
+  }
+  shares_ = std::make_unique<WorkShares>(devices.size());
 }
 
 Predictor::~Predictor() = default;
 
-int64_t Predictor::batch() const { return loaded_->options.batch; }
+int64_t Predictor::batch() const {
+  // Of several devices: so much that what one waits for the others in the end is little.
+  constexpr int64_t kRounds = 8;
+  const auto devices = static_cast<int64_t>(loaded_.size());
+  return loaded_[0]->options.batch * (devices > 1 ? devices * kRounds : 1);
+}
 
 void Predictor::keep() {
-  for (const auto& [batch, ready] : loaded_->ready) {
-    if (!ready || !ready->cache) continue;
-    ReadyProgram kept{ready->program->program(), {}, ready->about, ready->notes};
+  for (const std::unique_ptr<Loaded>& loaded : loaded_) loaded->keep();
+}
+
+void Predictor::Loaded::keep() {
+  for (const auto& [batch, one] : ready) {
+    if (!one || !one->cache) continue;
+    ReadyProgram kept{one->program->program(), {}, one->about, one->notes};
     for (const Argument& input : kept.program.inputs) {
-      if (!ready->state.contains(input.name)) continue;
-      const Tensor& tensor = ready->state.at(input.name);
+      if (!one->state.contains(input.name)) continue;
+      const Tensor& tensor = one->state.at(input.name);
       if (tensor.on_host()) return;  // it never ran
       kept.parameters.emplace(input.name, tensor);
     }
-    ready->cache->keep(kept);
-    ready->cache.reset();
+    one->cache->keep(kept);
+    one->cache.reset();
+  }
+}
+
+// One batch at most.
+void Predictor::Loaded::predict(std::span<const std::string> files, std::span<Prediction> predictions) {
+  TrainEvents silent;
+  Ready& own = program(files.size() == 1 ? 1 : options.batch, silent);
+  const Preprocess preprocess = preprocess_of(own.about);
+  // In colour even for `gray`, which comes after scaling: the same pixels as tune and eval see.
+  const DecodeOptions decoding{.min_short_side = wanted_short_side(preprocess)};
+  std::vector<Tensor> pictures(files.size());
+  parallel_for_each(static_cast<int64_t>(files.size()), [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    predictions[at].file = files[at];
+    try {
+      Tensor picture = picture_to_tensor(read_image(files[at], decoding), preprocess);
+      check_input(own.about, picture.shape());
+      pictures[at] = std::move(picture);
+    } catch (const Error& error) {
+      predictions[at].error = error;
+    }
+  });
+  std::vector<std::byte> rows;
+  int64_t read = 0;
+  for (const Tensor& picture : pictures) {
+    if (picture.empty()) continue;
+    rows.insert(rows.end(), picture.data(), picture.data() + picture.bytes());
+    ++read;
+  }
+  if (read == 0) return;
+  fill_rows(*own.program, "input." + own.input(), rows.data(), read,
+            static_cast<int64_t>(rows.size()) / read);
+  own.program->run();
+  const Tensor scores = own.program->host_output("scores");
+  const auto width = static_cast<size_t>(scores.elements() / scores.shape().size(0));
+  for (size_t i = 0, row = 0; i < files.size(); ++i) {
+    if (pictures[i].empty()) continue;
+    predictions[i].top =
+        best_scores(scores.values<float>().subspan(row++ * width, width), own.about.labels, options);
   }
 }
 
 std::vector<Prediction> Predictor::predict(std::span<const std::string> files) {
-  Loaded& l = *loaded_;
-  TrainEvents silent;
   std::vector<Prediction> predictions(files.size());
-  for (size_t first = 0; first < files.size(); first += static_cast<size_t>(batch())) {
-    const size_t count = std::min(files.size() - first, static_cast<size_t>(batch()));
-    std::vector<Tensor> pictures(count);
-    Ready& ready = l.program(count == 1 ? 1 : batch(), silent);
-    const Preprocess preprocess = preprocess_of(ready.about);
-    // In colour even for `gray`, which comes after scaling: the same pixels as tune and eval see.
-    const DecodeOptions decoding{.min_short_side = wanted_short_side(preprocess)};
-    parallel_for_each(static_cast<int64_t>(count), [&](int64_t i) {
-      const size_t at = first + static_cast<size_t>(i);
-      predictions[at].file = files[at];
-      try {
-        Tensor picture = picture_to_tensor(read_image(files[at], decoding), preprocess);
-        check_input(ready.about, picture.shape());
-        pictures[static_cast<size_t>(i)] = std::move(picture);
-      } catch (const Error& error) {
-        predictions[at].error = error;
-      }
-    });
-    std::vector<std::byte> rows;
-    int64_t read = 0;
-    for (const Tensor& picture : pictures) {
-      if (picture.empty()) continue;
-      rows.insert(rows.end(), picture.data(), picture.data() + picture.bytes());
-      ++read;
-    }
-    if (read == 0) continue;
-    BoundProgram& program = *ready.program;
-    fill_rows(program, "input." + ready.input(), rows.data(), read, static_cast<int64_t>(rows.size()) / read);
-    program.run();
-    const Tensor scores = program.host_output("scores");
-    const auto width = static_cast<size_t>(scores.elements() / scores.shape().size(0));
-    for (size_t i = 0, row = 0; i < count; ++i) {
-      if (pictures[i].empty()) continue;
-      const auto own = scores.values<float>().subspan(row++ * width, width);
-      predictions[first + i].top = best_scores(own, ready.about.labels, l.options);
-    }
+  const auto batch = static_cast<size_t>(loaded_[0]->options.batch);
+  const auto batches = static_cast<int64_t>((files.size() + batch - 1) / batch);
+  const auto predict_batch = [&](size_t device, int64_t number) {
+    const size_t first = static_cast<size_t>(number) * batch, count = std::min(files.size() - first, batch);
+    loaded_[device]->predict(files.subspan(first, count), std::span(predictions).subspan(first, count));
+  };
+  if (loaded_.size() == 1 || batches == 1) {
+    for (int64_t number = 0; number < batches; ++number) predict_batch(0, number);
+    return predictions;
   }
+  share_work(*shares_, loaded_.size(), batches, {.work = [&](size_t device, int64_t number) {
+    try {
+      predict_batch(device, number);
+    } catch (const Error& error) {
+      throw Error(error.kind(), concat("device `", loaded_[device]->device.name(), "`: ", error.what()));
+    }
+  }});
   return predictions;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "place/shares.h"
 #include "temper/error.h"
 #include "train/events.h"
 
@@ -33,21 +34,23 @@ struct PredictOptions {
   int64_t batch = 32, threads = 0, memory = 0;
 };
 
-// A loaded and compiled model: from the cache of ready programs, else from its file. Not for several threads
-// at once.
+// A loaded and compiled model: from the cache of ready programs, else from its file; on several devices, if
+// so many were named, which share out the batches by their speed. Not for several threads at once.
 class Predictor {
  public:
   Predictor(const PredictOptions& options, TrainEvents& events);
   ~Predictor();
   // One per file, in order. Calls with few files are fine: programs are compiled per batch size and kept.
+  // Error device names which of several failed.
   std::vector<Prediction> predict(std::span<const std::string> files);
-  int64_t batch() const;  // how many files a call should bring at best
+  int64_t batch() const;  // how many files a call should bring
   void keep();            // puts what ran so far into the cache, for the next start
 
  private:
   struct Ready;
   struct Loaded;
-  std::unique_ptr<Loaded> loaded_;
+  std::vector<std::unique_ptr<Loaded>> loaded_;  // by device
+  std::unique_ptr<WorkShares> shares_;
 };
 
 // Pictures under a folder, sorted by bytes; a file is itself. Error not_found names what is absent.

@@ -6,7 +6,6 @@
 
 #include "base/philox.h"
 #include "base/text.h"
-#include "train/interrupt.h"
 #include "train/memory.h"
 
 namespace temper {
@@ -154,58 +153,6 @@ StepPrograms::Sums StepPrograms::take_sums() {
   const Sums sums = look_at_sums();
   clear_sums(state_);
   return sums;
-}
-
-EvalProgram::EvalProgram(DeviceState& state, const Model& model, const EvalOptions& wanted,
-                         const std::set<std::string>& averaged, const CompileOptions& compile_options) {
-  EvalOptions options = wanted;
-  options.replicas = replicas_for(state.device(), options.batch);
-  CompileOptions compile = compile_options;
-  Graph graph = build_eval(model, options);
-  share_out(graph, options.replicas, compile);
-  for (Port& port : graph.inputs) {
-    if (port.name.starts_with("param.") && averaged.contains(port.name.substr(6)))
-      port.name = "ema." + port.name.substr(6);
-  }
-  program_ = std::make_unique<BoundProgram>(state, graph, compile);
-  labels_ = Tensor(program_->input("labels").type());
-  scores_type_ = program_->output("scores").type();
-}
-
-void EvalProgram::run(Batches& batches, const Targets& targets, const Each& each,
-                      const std::function<void(int64_t)>& done) {
-  batches.start({});
-  int64_t count = 0;
-  while (const int64_t size = batches.next()) {
-    const std::span<const int64_t> samples = batches.indices();
-    batches.fill(*program_);
-    targets.gather(samples, labels_);
-    fill_rows(*program_, "labels", labels_.data(), 1, labels_.bytes());
-    program_->run();
-    const Tensor scores = program_->host_output("scores"), losses = program_->host_output("loss");
-    const auto width = static_cast<size_t>(targets.width());
-    for (size_t i = 0; i < static_cast<size_t>(size); ++i) {
-      each(samples[i], scores.values<float>().subspan(i * width, width), losses.values<float>()[i]);
-    }
-    done(count += size);
-  }
-}
-
-Evaluation evaluate_batches(EvalProgram& program, Batches& batches, const Targets& targets,
-                            const std::vector<std::string>& labels, TrainEvents& events,
-                            const EvalProgram::Each& each) {
-  Metrics metrics(targets.kind(), targets.width());
-  const auto score = [&](int64_t sample, std::span<const float> scores, double loss) {
-    targets.score(metrics, scores, sample, loss);
-    if (each) each(sample, scores, loss);
-  };
-  program.run(batches, targets, score, [&](int64_t done) {
-    events.progress("evaluate", done, batches.samples(), {});
-    stop_if_asked();
-  });
-  Evaluation result = metrics.result(labels);
-  result.skipped = batches.samples() - result.samples;
-  return result;
 }
 
 }  // namespace temper

@@ -1,5 +1,5 @@
 #pragma once
-// The programs of a run: training steps by batch size, and the evaluation, over one state.
+// The programs of a run that trains: steps by batch size, over one state.
 #include <functional>
 #include <map>
 #include <memory>
@@ -59,32 +59,5 @@ class StepPrograms {
   std::vector<std::string> state_names_;
   std::map<std::pair<int64_t, StepOptions::Part>, std::unique_ptr<Compiled>> programs_;
 };
-
-// Scores of every sample, in the order of `batches`.
-class EvalProgram {
- public:
-  // averaged: parameters that are read from their moving average. The batches that come hold at most
-  // `options.batch`.
-  EvalProgram(DeviceState& state, const Model& model, const EvalOptions& options,
-              const std::set<std::string>& averaged, const CompileOptions& compile);
-
-  const Type& scores_type() const { return scores_type_; }
-
-  using Each = std::function<void(int64_t sample, std::span<const float> scores, double loss)>;
-  // One pass from the start. `done` is called after each batch with the number of samples so far.
-  void run(Batches& batches, const Targets& targets, const Each& each,
-           const std::function<void(int64_t)>& done);
-
- private:
-  std::unique_ptr<BoundProgram> program_;
-  Tensor labels_;
-  Type scores_type_;
-};
-
-// A pass that ends in scores by class. Reports progress as phase "evaluate"; a stop signal throws
-// Interrupted.
-Evaluation evaluate_batches(EvalProgram& program, Batches& batches, const Targets& targets,
-                            const std::vector<std::string>& labels, TrainEvents& events,
-                            const EvalProgram::Each& each = {});
 
 }  // namespace temper

@@ -60,7 +60,9 @@ const Field kFields[] = {
      "arithmetic of training and validation: bf16 keeps parameters, norms and losses in f32; f16 is not "
      "there yet"},
     {"seed", &Recipe::seed, "N", "of everything random"},
-    {"device", &Recipe::device, "D[,D...]", "where to run: auto, cpu, cuda:0, ...", Field::may_change},
+    {"device", &Recipe::device, "D[,D...]",
+     "where to run: auto, cpu, cuda:0, ...; frozen=D,head=E: the frozen part on one, training on another",
+     Field::may_change},
     {"threads", &Recipe::threads, "N", "0: all that this process may use", Field::may_change},
     {"memory", &Recipe::memory, "BYTES",
      "the most that this process may hold, 500M or 2G: a step then computes again what it cannot keep; 0: "

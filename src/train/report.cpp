@@ -94,7 +94,7 @@ std::string report_page(const Recipe& recipe, const TrainResult& result,
        concat(recipe.optimizer, ", learning rate ", recipe.lr.value_or(0), ", batch ", recipe.batch)},
       {"Epochs", concat(result.epochs, ", best ", result.best_epoch)},
       {"Time", duration_text(result.seconds.total)},
-      {"Device", concat(result.device, ", ", result.threads, " threads")},
+      {"Device", concat(devices_text(result), ", ", result.threads, " threads")},
       {"Seed", concat(result.seed)}};
   report.plots.push_back(plot("Loss", result, &EpochReport::train_loss, &EpochReport::val_loss));
   report.plots.push_back(plot("Accuracy", result, &EpochReport::train_accuracy, &EpochReport::val_accuracy));

@@ -77,6 +77,7 @@ Json seconds(const RunSeconds& s) {
   json["frozen"] = s.frozen;
   json["train"] = s.train;
   json["evaluate"] = s.evaluate;
+  json["overlapped"] = s.overlapped;
   return json;
 }
 
@@ -86,6 +87,7 @@ std::string to_json(const TrainResult& r) {
   Json json = head("tune");
   json["status"] = status_word(r.status);
   json["device"] = r.device;
+  json["frozen_device"] = r.frozen_device.empty() ? Json() : Json(r.frozen_device);
   json["precision"] = r.precision;
   json["frozen_precision"] = r.frozen_precision;
   json["threads"] = r.threads;

@@ -216,7 +216,8 @@ Setup prepare(const Recipe& recipe, TrainEvents& events) {
   s.schedule = nn::parse_schedule(recipe.schedule, recipe.epochs);
   if (!recipe.augment.empty()) s.augment = parse_augment(recipe.augment);
   if (!recipe.head.empty()) nn::parse_head(recipe.head);
-  s.device = &choose_device(recipe.device);
+  const DeviceRoles roles = choose_roles(recipe.device);
+  s.device = roles.head, s.frozen_device = roles.frozen, s.roles = roles.named;
   s.compile.threads = choose_threads(recipe.threads);
   s.compile.memory_limit = recipe.memory;
 
@@ -238,7 +239,7 @@ Setup prepare(const Recipe& recipe, TrainEvents& events) {
   s.optimizer = optimizer_of(s.recipe);
   warn_of_folded_norms(s, events);
   if (is_auto(recipe.device)) {
-    s.device = &auto_device(s, events);
+    s.device = s.frozen_device = &auto_device(s, events);
     if (s.device->name() != "cpu") s.recipe.device = s.device->name();
   }
   return s;

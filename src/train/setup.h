@@ -18,8 +18,10 @@
 namespace temper {
 
 struct Setup {
-  Recipe recipe;  // everything decided, so that it repeats the run
-  Device* device = nullptr;
+  Recipe recipe;                    // everything decided, so that it repeats the run
+  Device* device = nullptr;         // that trains
+  Device* frozen_device = nullptr;  // that computes the frozen part
+  bool roles = false;               // both were named: there must be a frozen part
   CompileOptions compile;
   Model model;  // with its new head, if it has one
   bool new_head = false;

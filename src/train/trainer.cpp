@@ -62,6 +62,7 @@ class Training {
       events_.note(concat(folder_.path, " holds no checkpoint: the run starts afresh"));
     }
     TrainJob job(setup, folder_, result_.seconds, events_, std::move(checkpoint));
+    if (job.has_frozen_part()) result_.frozen_device = setup.frozen_device->name();
     try {
       const bool early = job.train();
       result_.status = early ? TrainResult::stopped_early : TrainResult::completed;
@@ -74,6 +75,7 @@ class Training {
 
   void describe(const Setup& setup) {
     result_.device = setup.device->name();
+    count_energy(events_.meter(), *setup.device);
     result_.precision = setup.recipe.precision;
     result_.frozen_precision = setup.recipe.frozen_precision;
     result_.threads = setup.compile.threads;
@@ -127,6 +129,7 @@ class Training {
       result_.test->split = "test";
     }
     result_.seconds.evaluate += clock.seconds();
+    result_.seconds.overlapped = job.overlapped_seconds();
     events_.progress("save", 0, 1, {});
     const Model model = trained_model(setup.model, job.parameters(), setup.loss, setup.recipe.logits);
     Model written = model;
@@ -186,6 +189,11 @@ class Training {
 };
 
 }  // namespace
+
+std::string devices_text(const TrainResult& result) {
+  const bool two = !result.frozen_device.empty() && result.frozen_device != result.device;
+  return two ? concat(result.device, ", the frozen part on ", result.frozen_device) : result.device;
+}
 
 std::string frozen_effect(const Recipe& recipe, const Scores& lower, const Scores& exact) {
   std::string effect = concat("the frozen part in ", recipe.frozen_precision, " gives validation accuracy ",

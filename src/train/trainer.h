@@ -16,13 +16,15 @@ struct Scores {
 };
 
 // Where the time of a run went, in seconds; start: what the caller spent before it.
+// overlapped: of the frozen part, on a device of its own, while others trained or evaluated.
 struct RunSeconds {
-  double total = 0, start = 0, load = 0, frozen = 0, train = 0, evaluate = 0;
+  double total = 0, start = 0, load = 0, frozen = 0, train = 0, evaluate = 0, overlapped = 0;
 };
 
 struct TrainResult {
   enum Status { completed, stopped_early, interrupted } status = completed;
   std::string device, precision, frozen_precision;
+  std::string frozen_device;  // that computed the frozen part; empty: there was none
   int64_t threads = 0, seed = 0, epochs = 0, best_epoch = 0;  // epochs done; 0: none was finished
   std::optional<Scores> train, val;                           // of the epoch that was kept
   std::optional<Evaluation> val_details, test;
@@ -38,6 +40,9 @@ struct TrainResult {
   std::vector<EpochReport> history;
   int stop_signal = 0;  // SIGINT or SIGTERM if interrupted by one
 };
+
+// "cpu", or "cpu, the frozen part on opencl".
+std::string devices_text(const TrainResult& result);
 
 // What the precision of the frozen part did to the validation score, for people; the head learned from its
 // features, the model that is written computes them in f32. Error invalid if they are further apart than

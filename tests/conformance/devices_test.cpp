@@ -5,6 +5,7 @@
 
 #include "conformance.h"
 #include "devices/cpu/cpu.h"
+#include "devices/cuda/cuda.h"
 #include "devices/null/null.h"
 #include "devices/opencl/opencl.h"
 #include "devices/pjrt/pjrt.h"
@@ -12,6 +13,7 @@
 #include "ops/registry.h"
 #include "ops/samples.h"
 #include "runtime/compile.h"
+#include "support/cuda.h"
 #include "support/data.h"
 #include "support/opencl.h"
 #include "support/pjrt.h"
@@ -24,6 +26,8 @@ namespace {
 void register_all() {
   setenv("TEMPER_CACHE", "off", 1);  // what is compiled here and now is what is looked at
   register_device(cpu::cpu_device());
+  use_fake_cuda();
+  register_device(cuda::cuda_device());
   register_device(null::null_device());
   register_device(opencl::opencl_device());
   register_device(pjrt::pjrt_device());
@@ -31,7 +35,7 @@ void register_all() {
 
 // Words of test names; a device that is not here has none.
 std::vector<std::string> device_names() {
-  std::vector<std::string> names{"cpu", "null"};
+  std::vector<std::string> names{"cpu", "cuda", "null"};
   if (why_no_opencl().empty()) names.emplace_back("opencl");
   if (std::filesystem::exists(pjrt_cpu_plugin())) names.emplace_back("pjrt_cpu");
   return names;
@@ -70,7 +74,7 @@ void expect_text(const Target& target, const Op& op, const Sample& sample) {
 // Where compiling takes long: all samples at once, and one by one if that fails.
 std::vector<std::string> outcomes(const std::string& name, const Op& op, const std::vector<Sample>& samples) {
   std::vector<std::string> found;
-  if (name == "opencl") {
+  if (name == "opencl" || name == "cuda") {
     try {
       const std::vector<std::vector<Tensor>> results = run_together(device_of(name), op, samples);
       for (size_t i = 0; i < samples.size(); ++i)
@@ -91,8 +95,10 @@ TEST_P(Conformance, AgreesWithTheReference) {
   const Op& op = *row;
   if (!op.samples) return;
   const ExpectedFailures expected(in_repository(concat("tests/conformance/expected_", name, ".txt")));
-  if (TEST_SANITIZED && (name == "pjrt_cpu" || name == "opencl")) {
-    const Target& target = name == "opencl" ? opencl::opencl_target() : pjrt::pjrt_target();
+  if (TEST_SANITIZED && (name == "pjrt_cpu" || name == "opencl" || name == "cuda")) {
+    const Target& target = name == "opencl" ? opencl::opencl_target()
+                           : name == "cuda" ? cuda::cuda_target()
+                                            : pjrt::pjrt_target();
     for (const Sample& sample : op.samples()) expect_text(target, op, sample);
     GTEST_SKIP() << "skipped, because the compiler is no code of ours and slow under a sanitizer: its text "
                     "was made, not run";

@@ -62,6 +62,26 @@ TEST_F(OptionErrorsTest, Devices) {
   expect_refusal(4, concat("bench ", model(), " --device cpu:1"), {"there is no `cpu:1`"});
 }
 
+TEST_F(OptionErrorsTest, SeveralDevices) {
+  const auto tune = [&](int code, const std::string& device, const std::string& part) {
+    expect_no_run(code, concat(model(), " --device ", device, " --data ", table()), {part});
+  };
+  tune(4, "frozen=cpu,head=nosuch", "there is no device `nosuch`");
+  tune(4, "frozen=cpu:1,head=cpu", "there is no `cpu:1`");
+  tune(2, "frozen=cpu,body=cpu", "expected frozen=D,head=E, found `body=cpu`");
+  tune(2, "cpu,head=cpu", "expected frozen=D,head=E, found `cpu`");
+  tune(2, "frozen=cpu", "`frozen=cpu` says nothing of head");
+  tune(2, "frozen=cpu,head=cpu,head=null", "the role `head` is given twice");
+  tune(2, "frozen=null,head=cpu", "this recipe has no frozen part, for all parameters train (trainable all)");
+  tune(2, "cpu+null", "`cpu+null` shares samples among devices, which eval, predict and run can");
+  expect_refusal(2, concat("bench ", model(), " --device frozen=cpu,head=null"),
+                 {"roles, which only tune has"});
+  const std::string eval = concat("eval ", model(), " --quiet --data ", table(), " --device ");
+  expect_refusal(2, eval + "frozen=cpu,head=null", {"roles, which only tune has"});
+  expect_refusal(2, eval + "cpu+cpu", {"`cpu+cpu` names cpu twice"});
+  expect_refusal(4, eval + "cpu+nosuch", {"there is no device `nosuch`"});
+}
+
 TEST_F(OptionErrorsTest, Recipes) {
   const auto tune = [&](int code, const std::string& text, const std::vector<std::string>& parts) {
     expect_no_run(code,

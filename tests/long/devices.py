@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whole trainings on XLA for this processor: the accuracy that the processor's own kernels reach, and the same first losses."""
+"""Whole trainings on XLA and on OpenCL for this processor: the accuracy that its own kernels reach, and the same first losses."""
 import csv
 import json
 import shutil
@@ -11,15 +11,17 @@ from pathlib import Path
 from accuracy import JOBS, ROOT, SHARED, unpacked
 
 PLUGIN = next(iter(sorted(ROOT.glob("third_party/oracles/lib/python3*/site-packages/xla_plugins/xla_cpu_pjrt/*.so"))), None)
+POCL = Path("/etc/OpenCL/vendors/pocl.icd")
 WORK = ROOT / "build/long/devices"
 CNN = "--preprocess size:32x32,unit --optimizer adam --lr 1e-3 --batch 32 --epochs 5"
-# Name: seconds, model, data, options, samples of a class for the first losses (digits: all).
+# Name: seconds on XLA, model, data, options.
 TRAININGS = {
     "mnist": (60, JOBS["mnist"].model, JOBS["mnist"].data, JOBS["mnist"].options),
     "cifar_cnn": (120, "cnn", JOBS["cifar"].data, CNN),
     "clothing": (10, JOBS["clothing"].model, JOBS["clothing"].data, JOBS["clothing"].options),
     "resnet20": (200, JOBS["cifar"].model, JOBS["cifar"].data, JOBS["cifar"].options.replace("--epochs 5", "--epochs 2")),
 }
+SLOWER = 4  # OpenCL, about
 STEPS = 20
 SEEDS = {"cifar_cnn": 3, "resnet20": 3}  # what rounds otherwise ends elsewhere: one run is half a point off another
 POINTS = 0.5  # of accuracy, and a sample of a small test set
@@ -32,15 +34,11 @@ def tune(name: str, device: str, options: list[str], seed: int = 1) -> dict:
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def devices() -> list[str]:
-    return ["cpu", f"pjrt:{PLUGIN}"]
-
-
-def accuracies(name: str) -> None:
+def accuracies(name: str, other: str) -> None:
     """Means over seeds. Of the digits on all devices of the plug-in, too."""
     options = ["--data", unpacked(TRAININGS[name][2]), *TRAININGS[name][3].split()]
     means = []
-    for device in devices() + ([f"pjrt:{PLUGIN}:all"] if name == "mnist" else []):
+    for device in ["cpu", other] + ([f"{other}:all"] if name == "mnist" and other != "opencl" else []):
         found = [tune(name, device, options, seed) for seed in range(1, SEEDS.get(name, 1) + 1)]
         means.append(statistics.mean(result["test"]["accuracy"] for result in found))
         seconds = sum(result["seconds"]["total"] for result in found)
@@ -62,7 +60,7 @@ def few(name: str) -> str:
     return str(target)
 
 
-def first_losses(name: str) -> None:
+def first_losses(name: str, other: str) -> None:
     options = [word for word in TRAININGS[name][3].replace(" --augment flip", "").split()]
     options[options.index("--epochs") + 1] = str(STEPS)
     if "--batch" in options:
@@ -73,7 +71,7 @@ def first_losses(name: str) -> None:
         options[options.index("--lr") + 1] = "0.05"
         options += ["--momentum", "0.9"]
     losses = []
-    for device in devices():
+    for device in ["cpu", other]:
         tune(name, device, options)
         with open(WORK / f"{name}-{device.split(':')[0]}/history.csv") as file:
             losses.append([float(row["train.loss"]) for row in csv.DictReader(file)])
@@ -85,14 +83,17 @@ def first_losses(name: str) -> None:
 def main() -> None:
     if sys.argv[1] == "list":
         for name, row in TRAININGS.items():
-            print(f"{row[0]} {name}\n{row[0] // 2} {name}_losses")
+            print(f"{row[0]} {name}\n{row[0] // 2} {name}_losses\n{row[0] * SLOWER} {name}_opencl\n{row[0] * SLOWER // 2} {name}_opencl_losses")
         return
-    if not SHARED.is_dir() or not PLUGIN:
-        print(f"skipped, because {SHARED if PLUGIN else 'the PJRT plug-in for this processor'} is absent")
+    words = sys.argv[1].split("_")
+    losses, opencl = "losses" in words, "opencl" in words
+    missing = SHARED if not SHARED.is_dir() else POCL if opencl and not POCL.exists() else None
+    if missing or not (opencl or PLUGIN):
+        print(f"skipped, because {missing or 'the PJRT plug-in for this processor'} is absent")
         return
     WORK.mkdir(parents=True, exist_ok=True)
-    name = sys.argv[1].removesuffix("_losses")
-    (first_losses if name != sys.argv[1] else accuracies)(name)
+    name = "_".join(word for word in words if word not in ("losses", "opencl"))
+    (first_losses if losses else accuracies)(name, "opencl" if opencl else f"pjrt:{PLUGIN}")
 
 
 if __name__ == "__main__":

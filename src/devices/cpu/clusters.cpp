@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "devices/cpu/control.h"
+#include "devices/cpu/expansion.h"
 #include "devices/cpu/fusion.h"
 #include "ir/op.h"
 
@@ -149,6 +150,30 @@ static void drop_unread(const Graph& graph, std::vector<Cluster>& clusters) {
   }
 }
 
+// Pairs of contractions that one kernel computes.
+static void join_expansions(const Graph& graph, const std::vector<std::vector<int>>& readers,
+                            const std::vector<bool>& is_output, std::vector<Cluster>& clusters) {
+  std::map<int, size_t> by_last;  // node -> cluster
+  std::vector<bool> joined(clusters.size(), false);
+  for (size_t i = 0; i < clusters.size(); ++i) {
+    const Node& root = graph.nodes()[static_cast<size_t>(clusters[i].nodes[0])];
+    const auto found = root.inputs.empty() ? by_last.end() : by_last.find(root.inputs[0].node);
+    if (found != by_last.end()) {
+      Cluster& before = clusters[found->second];
+      const auto last = static_cast<size_t>(before.nodes.back());
+      if (readers[last].size() == 1 && !is_output[last] && is_expansion(graph, before, clusters[i])) {
+        before.nodes.insert(before.nodes.end(), clusters[i].nodes.begin(), clusters[i].nodes.end());
+        before.kind += concat("+", clusters[i].kind);
+        joined[i] = true;
+        continue;
+      }
+    }
+    by_last.emplace(clusters[i].nodes.back(), i);
+  }
+  size_t i = 0;
+  std::erase_if(clusters, [&](const Cluster&) { return joined[i++]; });
+}
+
 std::vector<Cluster> make_clusters(const Graph& graph) {
   const auto readers = users(graph);
   std::vector<bool> is_output(static_cast<size_t>(graph.size()), false);
@@ -166,6 +191,7 @@ std::vector<Cluster> make_clusters(const Graph& graph) {
     }
     for (const int member : clusters.back().nodes) taken[static_cast<size_t>(member)] = true;
   }
+  join_expansions(graph, readers, is_output, clusters);
   std::vector<bool> live = is_output;
   for (const Cluster& cluster : clusters)
     for (const Value input : inputs_of(graph, cluster)) live[static_cast<size_t>(input.node)] = true;
@@ -184,15 +210,20 @@ std::vector<Cluster> make_clusters(const Graph& graph) {
 }
 
 std::vector<Value> inputs_of(const Graph& graph, const Cluster& cluster) {
-  if (is_contraction(graph.nodes()[static_cast<size_t>(cluster.nodes[0])]))
-    return inputs_of(graph, read_fusion(graph, cluster));
   std::vector<Value> inputs;
   std::set<Value> seen;
-  for (const int index : cluster.nodes)
-    for (const Value input : graph.nodes()[static_cast<size_t>(index)].inputs)
-      if (input && !std::binary_search(cluster.nodes.begin(), cluster.nodes.end(), input.node) &&
-          seen.insert(input).second)
-        inputs.push_back(input);
+  const auto add = [&](Value input) {
+    if (input && !std::binary_search(cluster.nodes.begin(), cluster.nodes.end(), input.node) &&
+        seen.insert(input).second)
+      inputs.push_back(input);
+  };
+  if (is_contraction(graph.nodes()[static_cast<size_t>(cluster.nodes[0])])) {
+    for (const Cluster& part : contractions_in(graph, cluster))
+      for (const Value input : inputs_of(graph, read_fusion(graph, part))) add(input);
+  } else {
+    for (const int index : cluster.nodes)
+      for (const Value input : graph.nodes()[static_cast<size_t>(index)].inputs) add(input);
+  }
   return inputs;
 }
 

@@ -151,6 +151,15 @@ Fusion read_fusion(const Graph& graph, const Cluster& cluster) {
   return fusion;
 }
 
+std::vector<Cluster> contractions_in(const Graph& graph, const Cluster& cluster) {
+  std::vector<Cluster> found;
+  for (const int node : cluster.nodes) {
+    if (is_contraction(graph.nodes()[static_cast<size_t>(node)])) found.emplace_back();
+    found.back().nodes.push_back(node);
+  }
+  return found;
+}
+
 Value weights_of(const Graph& graph, const Node& convolution) {
   const Value weights = convolution.inputs[1];
   const bool reads = is(convolution, "conv2d") || is(convolution, "conv_input_grad");

@@ -36,7 +36,9 @@ Cluster grow_cluster(const Graph& graph, const std::vector<std::vector<int>>& us
 // them into the layout of its kernel.
 Value weights_of(const Graph& graph, const Node& convolution);
 
-Fusion read_fusion(const Graph& graph, const Cluster& cluster);  // of a cluster that has a contraction
+Fusion read_fusion(const Graph& graph, const Cluster& cluster);  // of a cluster that has one contraction
+// Each contraction of a cluster with what follows it: one, or two (see expansion.h).
+std::vector<Cluster> contractions_in(const Graph& graph, const Cluster& cluster);
 std::vector<Value> inputs_of(const Graph& graph, const Fusion& fusion);  // each once
 
 }  // namespace temper::cpu

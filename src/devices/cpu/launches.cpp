@@ -4,6 +4,7 @@
 #include "devices/cpu/contract.h"
 #include "devices/cpu/control.h"
 #include "devices/cpu/convolution.h"
+#include "devices/cpu/expansion.h"
 #include "devices/cpu/fusion.h"
 #include "devices/cpu/matmul.h"
 #include "ir/op.h"
@@ -29,6 +30,15 @@ Placement around_convolution(const Graph& graph, const Node& node, const Operand
   }
   for (const Value output : operands.outputs)
     placement.outputs.push_back(makes_weights ? layouts.of(output) : channels_last(rank));
+  return placement;
+}
+
+// Pictures channels-last, weights row-major.
+Placement around_expansion(const Node& node, const Operands& operands) {
+  Placement placement = all_row_major(operands);
+  for (size_t i = 0; i < operands.inputs.size(); ++i)
+    if (operands.inputs[i] == node.inputs[0]) placement.inputs[i] = channels_last(4);
+  placement.outputs[0] = channels_last(4);
   return placement;
 }
 
@@ -101,6 +111,10 @@ LaunchKernel make_launch(const Graph& graph, const Cluster& cluster, const Opera
   if (!is_contraction(root)) {
     Placement placement = around_cluster(graph, cluster, operands, layouts);
     return {make_kernel(request(placement)), std::move(placement)};
+  }
+  if (contractions_in(graph, cluster).size() > 1) {
+    Placement placement = around_expansion(root, operands);
+    return {make_expansion(request(placement)), std::move(placement)};
   }
   if (runs_on_integers(graph, root)) {
     Placement placement = root.op->name == "dot_general"

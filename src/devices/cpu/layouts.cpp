@@ -149,6 +149,7 @@ class Chooser {
   void vote_weights(const Cluster& cluster) {
     const Node& node = graph_.nodes()[static_cast<size_t>(cluster.nodes[0])];
     if (node.op->name != "conv2d" && node.op->name != "conv_general") return;
+    if (contractions_in(graph_, cluster).size() > 1) return;  // row-major ones
     const Value weights = weights_of(graph_, node);
     if (!is_leaf(graph_.node(weights))) return;
     const auto convolution = convolution_of(graph_, node);

@@ -1,12 +1,19 @@
+#include <atomic>
+#include <mutex>
+
 #include "base/check.h"
-#include "devices/opencl/executable.h"
+#include "base/log.h"
+#include "devices/opencl/driver.h"
 #include "devices/opencl/opencl.h"
-#include "devices/opencl/tensors.h"
+#include "devices/opencl/tiles.h"
+#include "launches/executable.h"
 #include "runtime/peaks.h"
 
 namespace temper::opencl {
 
 namespace {
+
+constexpr uint64_t kOperandBytes = 16;  // of a kernel's arguments
 
 class OpenclDevice : public Device {
  public:
@@ -23,22 +30,30 @@ class OpenclDevice : public Device {
                                     : type & kTypeGpu ? "gpu"
                                                       : "accelerator"},
                            {"vector", concat(driver_->number(kDeviceVectorFloats))},
+                           {"operands", concat(driver_->number(kDeviceMaxParameters) / kOperandBytes)},
                            {"f64", has_extension("cl_khr_fp64") ? "yes" : "no"}};
     facts_.target.memory_bytes = static_cast<int64_t>(driver_->number(kDeviceMemory));
     facts_.description = concat(driver_->name(), ", ", driver_->number(kDeviceComputeUnits), " units");
+    if (const std::optional<std::string> tiles = remembered_tiles(facts_.target)) {
+      facts_.target.facts[kTilesFact] = *tiles;
+      tuned_ = true;
+    }
   }
 
   std::string_view name() const override { return name_; }
   const Target& target() const override { return opencl_target(); }
-  DeviceFacts facts() override { return facts_; }
+  DeviceFacts facts() override {
+    const std::lock_guard lock(mutex_);
+    return facts_;
+  }
   DeviceFacts measure() override {
     if (!peaks_) peaks_ = measure_peaks(*this);
-    return with_peaks(facts_, *peaks_);
+    return with_peaks(facts(), *peaks_);
   }
 
   Tensor allocate(const Type& type, int64_t) override {
-    Tensor tensor = make_tensor(driver_, type, this);
-    driver_->zero({memory_of(tensor).get(), 0}, tensor.bytes());
+    Tensor tensor = driver_->make_tensor(type, this);
+    driver_->zero(driver_->place_of(tensor), tensor.bytes());
     return tensor;
   }
 
@@ -46,17 +61,19 @@ class OpenclDevice : public Device {
     TEMPER_CHECK(from.type() == to.type(), "copy from ", to_string(from.type()), " to ",
                  to_string(to.type()));
     if (from.on_host()) {
-      driver_->write(from.data(), {memory_of(to).get(), 0}, from.bytes());
+      driver_->write(from.data(), driver_->place_of(to), from.bytes());
     } else if (to.on_host()) {
-      driver_->read({memory_of(from).get(), 0}, to.mutable_data(), to.bytes());
-    } else if (memory_of(from).get() != memory_of(to).get()) {
-      driver_->copy({memory_of(from).get(), 0}, {memory_of(to).get(), 0}, from.bytes());
+      driver_->read(driver_->place_of(from), to.mutable_data(), to.bytes());
+    } else if (from.storage() != to.storage()) {
+      driver_->copy(driver_->place_of(from), driver_->place_of(to), from.bytes());
       driver_->finish();
     }
   }
 
+  // Kernels are planned again from the facts, so that the program's have the tiles that were found just now.
   std::unique_ptr<Executable> load(std::shared_ptr<const Program> program) override {
-    return make_executable(*this, driver_, std::move(program));
+    if (!tuned_ && is_worth_tuning(program->graph)) tune();
+    return launches::make_executable(*this, driver_, opencl_vendor(), std::move(program));
   }
 
  private:
@@ -67,9 +84,21 @@ class OpenclDevice : public Device {
     return false;
   }
 
+  void tune() {
+    tuned_ = true;  // from now on: what is measured is large, too
+    const auto set = [this](const std::string& tiles) {
+      const std::lock_guard lock(mutex_);
+      facts_.target.facts[kTilesFact] = tiles;
+    };
+    if (const std::optional<std::string> tiles = tune_tiles(*this, set))
+      log_info("`", name_, "`: sizes of tiles were measured, once for this device: ", *tiles);
+  }
+
   std::string name_;
   std::shared_ptr<Driver> driver_;
+  std::mutex mutex_;  // of the facts
   DeviceFacts facts_;
+  std::atomic<bool> tuned_ = false;
   std::optional<Peaks> peaks_;
 };
 

@@ -151,23 +151,37 @@ uint64_t Driver::number(uint32_t what) const {
   return value;
 }
 
+Tensor Driver::make_tensor(const Type& type, const void* device) {
+  auto storage = std::make_shared<Storage>();
+  storage->bytes = byte_size(type);
+  storage->owner = std::make_shared<Memory>(shared_from_this(), storage->bytes);
+  storage->device = device;
+  return {type, std::move(storage)};
+}
+
+Place Driver::place_of(const Tensor& tensor) const {
+  return {static_cast<Memory*>(tensor.storage()->owner.get())->get(), 0};
+}
+
+static CMemory* memory_at(Place place) { return static_cast<CMemory*>(place.memory); }
+
 void Driver::write(const void* from, Place to, int64_t bytes) const {
   if (bytes > 0)
-    check(api_.clEnqueueWriteBuffer(queue_, to.memory, 1, to.offset, static_cast<size_t>(bytes), from, 0,
+    check(api_.clEnqueueWriteBuffer(queue_, memory_at(to), 1, to.offset, static_cast<size_t>(bytes), from, 0,
                                     nullptr, nullptr),
           "take a tensor");
 }
 
 void Driver::read(Place from, void* to, int64_t bytes) const {
   if (bytes > 0)
-    check(api_.clEnqueueReadBuffer(queue_, from.memory, 1, from.offset, static_cast<size_t>(bytes), to, 0,
+    check(api_.clEnqueueReadBuffer(queue_, memory_at(from), 1, from.offset, static_cast<size_t>(bytes), to, 0,
                                    nullptr, nullptr),
           "give a tensor back");
 }
 
 void Driver::copy(Place from, Place to, int64_t bytes) const {
   if (bytes > 0)
-    check(api_.clEnqueueCopyBuffer(queue_, from.memory, to.memory, from.offset, to.offset,
+    check(api_.clEnqueueCopyBuffer(queue_, memory_at(from), memory_at(to), from.offset, to.offset,
                                    static_cast<size_t>(bytes), 0, nullptr, nullptr),
           "copy a tensor");
 }
@@ -175,7 +189,7 @@ void Driver::copy(Place from, Place to, int64_t bytes) const {
 void Driver::zero(Place at, int64_t bytes) const {
   const unsigned char zero = 0;
   if (bytes > 0)
-    check(api_.clEnqueueFillBuffer(queue_, at.memory, &zero, 1, at.offset, static_cast<size_t>(bytes), 0,
+    check(api_.clEnqueueFillBuffer(queue_, memory_at(at), &zero, 1, at.offset, static_cast<size_t>(bytes), 0,
                                    nullptr, nullptr),
           "fill a tensor");
 }

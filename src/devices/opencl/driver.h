@@ -8,6 +8,7 @@
 
 #include "base/dynamic_library.h"
 #include "devices/opencl/api.h"
+#include "launches/machine.h"
 #include "temper/error.h"
 
 namespace temper::opencl {
@@ -46,20 +47,16 @@ class Memory {
   int64_t bytes_;
 };
 
-// Where bytes lie.
-struct Place {
-  CMemory* memory = nullptr;
-  uint64_t offset = 0;
-};
+using launches::Place;  // of a CMemory
 
 // One device with its queue. Commands run in order.
-class Driver : public std::enable_shared_from_this<Driver> {
+class Driver : public launches::Machine, public std::enable_shared_from_this<Driver> {
  public:
   static std::shared_ptr<Driver> create(int number);  // of all devices of all platforms
   Driver(const Loader& loader, CPlatform* platform, CDevice* device);
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
-  ~Driver();
+  ~Driver() override;
 
   const Api& api() const { return api_; }
   std::string text(uint32_t what) const;  // of the device
@@ -69,12 +66,18 @@ class Driver : public std::enable_shared_from_this<Driver> {
   CContext* context() const { return context_; }
   CDevice* device() const { return device_; }
 
-  void write(const void* from, Place to, int64_t bytes) const;  // done on return
-  void read(Place from, void* to, int64_t bytes) const;         // done on return
-  void copy(Place from, Place to, int64_t bytes) const;
+  Tensor make_tensor(const Type& type, const void* device) override;
+  Place place_of(const Tensor& tensor) const override;
+  void write(const void* from, Place to, int64_t bytes) const override;
+  void read(Place from, void* to, int64_t bytes) const override;
+  void copy(Place from, Place to, int64_t bytes) const override;
+  void finish() const override;
+  std::unique_ptr<launches::BuiltKernels> build(const std::string& source) override;
+  std::unique_ptr<launches::ReadyLaunch> ready(const launches::BuiltKernels* built, const std::string& kernel,
+                                               const launches::Launch& launch) const override;
+
   void zero(Place at, int64_t bytes) const;
   void launch(CKernel* kernel, int64_t groups, int lanes) const;
-  void finish() const;
   void check(Status status, std::string_view what) const {
     if (status != kSuccess) fail(status, name_, what);
   }

@@ -102,4 +102,51 @@ CKernel* BuiltProgram::make_kernel(const std::string& name) const {
   return kernel;
 }
 
+namespace {
+
+// A kernel object holds its arguments: each launch of a context has one.
+class ReadyKernel : public launches::ReadyLaunch {
+ public:
+  ReadyKernel(const Driver& driver, CKernel* kernel, const launches::Launch& launch)
+      : driver_(driver), kernel_(kernel), launch_(launch) {
+    const auto first = static_cast<uint32_t>(2 * launch.buffers.size());
+    for (uint32_t k = 0; k < launch.numbers.size(); ++k)
+      set(first + k, sizeof(int64_t), &launch.numbers[k], "take a kernel's numbers");
+  }
+  ReadyKernel(const ReadyKernel&) = delete;
+  ReadyKernel& operator=(const ReadyKernel&) = delete;
+  ~ReadyKernel() override { driver_.api().clReleaseKernel(kernel_); }
+
+  void start(std::span<const Place> operands) override {
+    if (launch_.groups == 0) return;
+    for (uint32_t i = 0; i < operands.size(); ++i) {
+      set(2 * i, sizeof(CMemory*), &operands[i].memory, "take a kernel's memory");
+      set(2 * i + 1, sizeof(uint64_t), &operands[i].offset, "take a kernel's memory");
+    }
+    driver_.launch(kernel_, launch_.groups, launch_.lanes);
+  }
+
+ private:
+  void set(uint32_t number, size_t size, const void* value, std::string_view what) {
+    driver_.check(driver_.api().clSetKernelArg(kernel_, number, size, value), what);
+  }
+
+  const Driver& driver_;
+  CKernel* kernel_;
+  const launches::Launch& launch_;
+};
+
+}  // namespace
+
+std::unique_ptr<launches::BuiltKernels> Driver::build(const std::string& source) {
+  return std::make_unique<BuiltProgram>(shared_from_this(), source);
+}
+
+std::unique_ptr<launches::ReadyLaunch> Driver::ready(const launches::BuiltKernels* built,
+                                                     const std::string& kernel,
+                                                     const launches::Launch& launch) const {
+  CKernel* const made = static_cast<const BuiltProgram*>(built)->make_kernel(kernel);
+  return std::make_unique<ReadyKernel>(*this, made, launch);
+}
+
 }  // namespace temper::opencl

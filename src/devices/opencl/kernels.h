@@ -4,14 +4,14 @@
 
 namespace temper::opencl {
 
-class BuiltProgram {
+class BuiltProgram : public launches::BuiltKernels {
  public:
   // Taken from the disk if it was built before by this driver, for this device. Error device has what the
   // compiler says.
   BuiltProgram(std::shared_ptr<Driver> driver, const std::string& source);
   BuiltProgram(const BuiltProgram&) = delete;
   BuiltProgram& operator=(const BuiltProgram&) = delete;
-  ~BuiltProgram();
+  ~BuiltProgram() override;
 
   CKernel* make_kernel(const std::string& name) const;  // the caller's, who sets its arguments
 

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <set>
 
+#include "base/python_packages.h"
 #include "base/text.h"
 
 namespace temper::pjrt {
@@ -17,15 +17,6 @@ namespace {
 std::string variable(const char* name) {
   const char* const value = std::getenv(name);
   return value ? value : "";
-}
-
-std::vector<fs::path> sorted_entries(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
-    entries.push_back(entry.path());
-  std::ranges::sort(entries);
-  return entries;
 }
 
 class Searching {
@@ -46,26 +37,14 @@ class Searching {
     }
   }
 
-  // What pip installs below lib/python3.N of `prefix`.
-  void python(const fs::path& prefix) {
-    for (const fs::path& library : sorted_entries(prefix / "lib")) {
-      if (!library.filename().string().starts_with("python3")) continue;
-      for (const char* kind : {"site-packages", "dist-packages"}) packages(library / kind);
-    }
-  }
-
- private:
+  // What pip installed.
   void packages(const fs::path& packages) {
-    std::error_code error;
-    if (!fs::is_directory(packages, error) || !seen_.insert(packages.string()).second) return;
     search.places.push_back(packages.string());
     for (const char* group : {"xla_plugins", "jax_plugins"}) {
       for (const fs::path& plugin : sorted_entries(packages / group)) folder(plugin);
     }
     file(packages / "libtpu" / "libtpu.so");
   }
-
-  std::set<std::string> seen_;
 };
 
 std::string first_word(const fs::path& file) {
@@ -80,18 +59,6 @@ bool has_tpu() {
     if (first_word(device / "vendor") == "0x1ae0" && first_word(device / "device") != "0x0042") return true;
   }
   return false;
-}
-
-// The prefix of each python3 in PATH.
-std::vector<fs::path> python_prefixes() {
-  std::vector<fs::path> prefixes;
-  const std::string path = variable("PATH");
-  for (const std::string_view folder : split(path, ':')) {
-    std::error_code error;
-    const fs::path program = fs::canonical(fs::path(folder) / "python3", error);
-    if (!error) prefixes.push_back(program.parent_path().parent_path());
-  }
-  return prefixes;
 }
 
 }  // namespace
@@ -129,12 +96,7 @@ Search find_plugins() {
     searching.search.places.push_back(tpu);
     searching.file(tpu);
   }
-  for (const char* name : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
-    if (const std::string prefix = variable(name); !prefix.empty()) searching.python(prefix);
-  }
-  for (const fs::path& prefix : python_prefixes()) searching.python(prefix);
-  if (const std::string home = variable("HOME"); !home.empty()) searching.python(fs::path(home) / ".local");
-  for (const char* prefix : {"/usr/local", "/usr"}) searching.python(prefix);
+  for (const fs::path& packages : python_packages()) searching.packages(packages);
   return std::move(searching.search);
 }
 

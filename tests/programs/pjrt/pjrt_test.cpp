@@ -1,6 +1,4 @@
 // The commands on XLA: the same results as on the processor, and nothing opened that was not asked for.
-#include <fstream>
-
 #include "pjrt_program.h"
 #include "support/sanitizers.h"
 
@@ -16,9 +14,7 @@ TEST_F(PjrtProgram, TunesAndEvaluates) {
   const Json here = json(concat(tune, "cpu --out ", in("here"))),
              there = json(concat(tune, "pjrt:cpu --out ", in("xla")));
   EXPECT_EQ(there.at("device").text(), "pjrt:cpu");
-  for (const char* key : {"train.loss", "val.loss", "test.loss"})
-    EXPECT_NEAR(there.find(key)->number(), here.find(key)->number(), 1e-3) << key;
-  EXPECT_NEAR(there.find("test.accuracy")->number(), here.find("test.accuracy")->number(), 0.005);
+  expect_same_training(here, there, {"train.loss", "val.loss", "test.loss"});
   const Json evaluated = json(concat("eval ", in("xla"), data, "pjrt:cpu"));
   EXPECT_NEAR(evaluated.at("accuracy").number(), there.find("test.accuracy")->number(), 1e-9);
 }
@@ -58,15 +54,7 @@ TEST_F(PjrtProgram, TunesOnAllDevicesOfAPlugin) {
   EXPECT_GT(plan.at("memory").at("donated").integer(), 4 * (784 * 32 + 32 + 32 * 10 + 10));
 }
 
-TEST_F(PjrtProgram, PredictsAsTheProcessor) {
-  const std::string words =
-      concat("predict ", mobilenet(), " ", shipped_data("clothing10/test/dress/02.jpg").string(),
-             " --preprocess short:256,crop:224,mean:127.5,std:127.5 --top 1 --device ");
-  const Json here = json(words + "cpu"), there = json(words + "pjrt:cpu");
-  EXPECT_EQ(here.at("top").items()[0].at("index").number(), there.at("top").items()[0].at("index").number());
-  EXPECT_NEAR(here.at("top").items()[0].at("score").number(), there.at("top").items()[0].at("score").number(),
-              1e-4);
-}
+TEST_F(PjrtProgram, PredictsAsTheProcessor) { expect_predicts_as_the_processor("pjrt:cpu"); }
 
 TEST_F(PjrtProgram, EveryNodeRunsThere) {
   const Json plan = json("inspect cnn --train --plan --device pjrt:cpu");
@@ -94,31 +82,15 @@ TEST_F(PjrtProgram, DevicesAreListed) {
   EXPECT_TRUE(found) << devices.dump();
 }
 
-// What the loader opens, by its own account.
 TEST_F(PjrtProgram, NothingIsOpenedUnlessAskedFor) {
   if (TEST_SANITIZED) GTEST_SKIP() << "skipped, because a sanitizer has its own loader";
-  const auto opened = [&](const std::string& words) {
-    const Outcome outcome = temper(words, concat("LD_DEBUG=files LD_DEBUG_OUTPUT=", in("loader")));
-    EXPECT_EQ(outcome.code, 0) << outcome.errors;
-    std::string text;
-    for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
-      if (!file.path().filename().string().starts_with("loader")) continue;
-      std::ifstream stream(file.path());
-      text.append(std::istreambuf_iterator<char>(stream), {});
-      std::filesystem::remove(file.path());
-    }
-    return text;
-  };
   const std::string bench = "bench mlp:20-10-5 --duration 0.05 --json --device ",
-                    predict = concat(
-                        "predict ", mobilenet(), " ", shipped_data("clothing10/test/dress/02.jpg").string(),
-                        " --preprocess short:256,crop:224,mean:127.5,std:127.5 --json --device ");
+                    predict = concat("predict ", mobilenet(), " ", dress(), kPhotos, "--json --device ");
   for (const std::string& words : {bench, predict}) {
-    const std::string here = opened(words + "cpu");
-    EXPECT_THAT(here, HasSubstr("libc.so"));
+    const std::string here = opened_by(words + "cpu");
     for (const char* vendor : {"pjrt", "libtpu", "libcuda", "libOpenCL"})
       EXPECT_THAT(here, testing::Not(HasSubstr(vendor))) << words;
-    EXPECT_THAT(opened(words + "pjrt:cpu"), HasSubstr("xla_cpu_pjrt"));
+    EXPECT_THAT(opened_by(words + "pjrt:cpu"), HasSubstr("xla_cpu_pjrt"));
   }
 }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "ops/primitives.h"
 
 namespace temper {
@@ -18,12 +20,12 @@ class Fuse : public testing::Test {
     return b.input(name, {DType::f32, std::move(shape)});
   }
 
-  std::vector<Cluster> fuse() {
+  std::vector<Cluster> fuse(size_t max_operands = 1000) {
     std::vector<bool> taken;
     for (const Node& node : graph.nodes())
       taken.push_back(node.op->name == "input" || node.op->name == "constant" ||
                       node.op->name == "dot_general" || node.op->name == "reshape");
-    return fuse_maps(graph, taken);
+    return fuse_maps(graph, taken, max_operands);
   }
 
   // The names of the ops that a cluster owns.
@@ -62,6 +64,31 @@ TEST_F(Fuse, AnUpdateWithSeveralResultsIsOneTape) {
             "%6 = neg_mul_add f32 %5 %3 %4\n"
             "result all %5\n"
             "result all %6\n");
+}
+
+// A device bounds the operands of a kernel: a chain whose every link is a result is cut.
+TEST_F(Fuse, NoTapeHasMoreOperandsThanAllowed) {
+  Value x = input("x");
+  for (int i = 0; i < 60; ++i) {
+    x = ops::add(b, x, input(concat("x", i), i % 2 ? Shape{8, 5} : Shape{}));
+    b.output(concat("y", i), x);
+  }
+  const auto most = [&](const std::vector<Cluster>& clusters) {
+    size_t operands = 0;
+    for (const Cluster& cluster : clusters) {
+      std::set<Value> read;
+      for (const int i : cluster.nodes)
+        for (const Value value : graph.nodes()[static_cast<size_t>(i)].inputs)
+          if (!std::ranges::binary_search(cluster.nodes, value.node)) read.insert(value);
+      operands = std::max(operands, read.size() + own(cluster).size());
+    }
+    return operands;
+  };
+  const std::vector<Cluster> free = fuse(), bound = fuse(16);
+  EXPECT_GT(most(free), 40u);
+  EXPECT_LE(most(bound), 16u);
+  EXPECT_GT(bound.size(), free.size());
+  EXPECT_LT(bound.size(), 16u) << "it still fuses";
 }
 
 TEST_F(Fuse, AReductionEndsTheTapeThatFeedsIt) {

@@ -35,6 +35,12 @@ struct Pairs {
   }
 };
 
+HWY_INLINE V finished(V sum, const PanelFinish& finish, int column) {
+  const D d;
+  if (finish.bias) sum = hn::Add(sum, hn::LoadU(d, finish.bias + column));
+  return hn::Min(hn::Set(d, finish.high), hn::Max(hn::Set(d, finish.low), sum));
+}
+
 template <class Add, int R, int N>
 HWY_INLINE void tile(const PanelProduct& p, const float* a, float* c) {
   const D d;
@@ -53,7 +59,8 @@ HWY_INLINE void tile(const PanelProduct& p, const float* a, float* c) {
   for (int i = 0; i < R; ++i)
     for (int j = 0; j < N; ++j) {
       float* to = c + i * p.c_row + j * kLanes;
-      hn::StoreU(p.adds ? hn::Add(hn::LoadU(d, to), sums[i][j]) : sums[i][j], d, to);
+      const V sum = p.adds ? hn::Add(hn::LoadU(d, to), sums[i][j]) : sums[i][j];
+      hn::StoreU(p.finish ? finished(sum, *p.finish, j * kLanes) : sum, d, to);
     }
 }
 

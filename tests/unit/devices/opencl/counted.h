@@ -2,16 +2,12 @@
 // The device that these tests run on, and a counter of calls to its loader.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "base/dynamic_library.h"
 #include "base/text.h"
 #include "devices/opencl/opencl.h"
 #include "support/opencl.h"
-
-#define TEMPER_NEED_OPENCL()                                                                            \
-  do {                                                                                                  \
-    if (const std::string why = why_no_opencl(); !why.empty())                                          \
-      GTEST_SKIP() << "skipped, because there is no OpenCL device: ./run install test (" << why << ")"; \
-  } while (false)
 
 namespace temper::opencl {
 
@@ -28,6 +24,10 @@ inline Device& counted_device() {
 inline int times_called(const char* name) {
   static const DynamicLibrary library = DynamicLibrary::open(fake("counting"));
   return library.symbol<int (*)(const char*)>("times_called")(name);
+}
+
+inline std::function<int()> calls_of(const char* name) {
+  return [name] { return times_called(name); };
 }
 
 }  // namespace temper::opencl

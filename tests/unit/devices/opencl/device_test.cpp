@@ -1,54 +1,23 @@
 // Tensors, donation, memory and the cache of compiled programs.
 #include <cmath>
-#include <fstream>
 
 #include "counted.h"
-#include "ops/primitives.h"
-#include "runtime/compile.h"
+#include "support/device_cases.h"
 #include "support/expect_error.h"
-#include "support/temporary_folder.h"
 
 namespace temper::opencl {
 namespace {
 
-Tensor vector(const std::vector<float>& values) {
-  return Tensor::from<float>({static_cast<int64_t>(values.size())}, std::span(values));
-}
-
 Value input(Builder& b, const char* name, const Shape& shape) { return b.input(name, {DType::f32, shape}); }
-
-// state' = state + x, with the state given away
-Graph sum_graph() {
-  Graph graph;
-  Builder b(graph);
-  b.output("state", ops::add(b, input(b, "state", {3}), input(b, "x", {3})));
-  graph.donations = {{0, 0}};
-  return graph;
-}
 
 TEST(OpenclDevice, CopiesAndBeginsWithZeros) {
   TEMPER_NEED_OPENCL();
-  Device& device = counted_device();
-  const Type type{DType::f32, {2, 3}};
-  Tensor on_device = device.allocate(type, 0), another = device.allocate(type, 0);
-  EXPECT_EQ(to_doubles(download(device, on_device)), std::vector<double>(6, 0));
-  const std::vector<double> numbers{1, 2, 3, 4, 5, 6};
-  device.copy(from_doubles(type, numbers), on_device);
-  device.copy(on_device, another);
-  device.copy(from_doubles(type, std::vector<double>(6, 7)), on_device);
-  EXPECT_EQ(to_doubles(download(device, another)), numbers);
-  EXPECT_EQ(to_doubles(download(device, on_device)), std::vector<double>(6, 7));
+  expect_copies_and_zeros(counted_device());
 }
 
 TEST(OpenclDevice, MeasuresItsPeaksOnce) {
   TEMPER_NEED_OPENCL();
-  Device& device = counted_device();
-  EXPECT_EQ(device.facts().peak_flops, 0);
-  const DeviceFacts facts = device.measure();
-  EXPECT_GT(facts.peak_flops, 1e8);
-  EXPECT_GT(facts.peak_bf16_flops, 1e8);
-  EXPECT_GT(facts.peak_bytes_per_second, 1e7);
-  EXPECT_EQ(device.measure().peak_flops, facts.peak_flops);
+  expect_peaks_once(counted_device(), calls_of("clEnqueueNDRangeKernel"));
 }
 
 // What becomes results in the memory of arguments counts once.
@@ -61,40 +30,16 @@ TEST(OpenclDevice, CountsWhatIsDonated) {
 
 TEST(OpenclDevice, StateStaysAndAStepIsItsLaunches) {
   TEMPER_NEED_OPENCL();
-  Device& device = counted_device();
-  const auto executable = compile(device, sum_graph());
-  EXPECT_EQ(executable->program().memory.outputs, 0);
-  const auto context = executable->make_context();
-  std::vector<Tensor> arguments{upload(device, vector({1, 2, 3}), executable->program().inputs[0]),
-                                upload(device, vector({1, 1, 1}), executable->program().inputs[1])};
-  constexpr const char* kMoving[] = {"clEnqueueReadBuffer", "clEnqueueWriteBuffer", "clEnqueueCopyBuffer",
-                                     "clCreateBuffer"};
-  std::vector<int> before;
-  for (const char* call : kMoving) before.push_back(times_called(call));
-  const int launches = times_called("clEnqueueNDRangeKernel");
-  for (int step = 0; step < 10; ++step) {
-    std::vector<Tensor> results(1);
-    executable->run(*context, arguments, results);
-    EXPECT_TRUE(arguments[0].empty());
-    arguments[0] = results[0];
-  }
-  EXPECT_EQ(times_called("clEnqueueNDRangeKernel") - launches, 10);
-  for (size_t i = 0; i < before.size(); ++i) EXPECT_EQ(times_called(kMoving[i]), before[i]) << kMoving[i];
-  EXPECT_EQ(to_doubles(download(device, arguments[0])), (std::vector<double>{11, 12, 13}));
+  const std::vector<int> calls =
+      calls_of_ten_steps(counted_device(), {calls_of("clEnqueueNDRangeKernel"),
+                                            calls_of("clEnqueueReadBuffer"), calls_of("clEnqueueWriteBuffer"),
+                                            calls_of("clEnqueueCopyBuffer"), calls_of("clCreateBuffer")});
+  EXPECT_EQ(calls, (std::vector<int>{10, 0, 0, 0, 0}));
 }
 
-// Another tensor with the same memory keeps what it had.
 TEST(OpenclDevice, WhatIsSharedIsNotGivenAway) {
   TEMPER_NEED_OPENCL();
-  Device& device = counted_device();
-  const auto executable = compile(device, sum_graph());
-  std::vector<Tensor> arguments{upload(device, vector({1, 2, 3}), executable->program().inputs[0]),
-                                upload(device, vector({1, 1, 1}), executable->program().inputs[1])};
-  const Tensor same = arguments[0];
-  std::vector<Tensor> results(1);
-  executable->run(*executable->make_context(), arguments, results);
-  EXPECT_EQ(to_doubles(download(device, results[0])), (std::vector<double>{2, 3, 4}));
-  EXPECT_EQ(to_doubles(download(device, same)), (std::vector<double>{1, 2, 3}));
+  expect_shared_is_not_given_away(counted_device());
 }
 
 // Each state becomes the other: whichever is written first, the other is read before.
@@ -107,7 +52,7 @@ TEST(OpenclDevice, GivenStatesMayChangePlaces) {
   b.output("y", x);
   b.output("sum", ops::reduce_sum(b, ops::mul(b, x, y), {0}));
   graph.donations = {{0, 0}, {1, 1}};
-  const std::vector<Tensor> found = run_once(counted_device(), graph, {vector({1, 2, 3}), vector({4, 5, 6})});
+  const std::vector<Tensor> found = run_once(counted_device(), graph, {floats({1, 2, 3}), floats({4, 5, 6})});
   EXPECT_EQ(to_doubles(found[0]), (std::vector<double>{4, 5, 6}));
   EXPECT_EQ(to_doubles(found[1]), (std::vector<double>{1, 2, 3}));
   EXPECT_EQ(to_doubles(found[2]), std::vector<double>{32});
@@ -149,6 +94,46 @@ TEST(OpenclDevice, SumsHaveTheSameBitsEachTime) {
   }
 }
 
+// PoCL takes 64 operands: a sum and a line of 200 tensors, and a chain whose 100 links are all results.
+TEST(OpenclDevice, KernelsHaveNoMoreOperandsThanItTakes) {
+  TEMPER_NEED_OPENCL();
+  EXPECT_EQ(counted_device().facts().target.facts.at("operands"), "64");
+  Graph graph;
+  Builder b(graph);
+  std::vector<Value> all;
+  std::vector<Tensor> inputs;
+  for (int i = 0; i < 200; ++i) {
+    all.push_back(input(b, concat("x", i).c_str(), {3}));
+    inputs.push_back(floats({1, static_cast<float>(i), -2}));
+  }
+  Value sum = all[0];
+  for (int i = 1; i < 200; ++i) {
+    sum = ops::add(b, sum, all[static_cast<size_t>(i)]);
+    if (i <= 100) b.output(concat("sum", i), sum);
+  }
+  b.output("sum", sum);
+  b.output("line", ops::concat(b, all, 0));
+  const std::vector<Tensor> found = run_once(counted_device(), graph, inputs);
+  for (int i = 1; i <= 100; ++i)
+    EXPECT_EQ(to_doubles(found[static_cast<size_t>(i) - 1]),
+              (std::vector<double>{i + 1.0, i * (i + 1) / 2.0, -2.0 * (i + 1)}));
+  EXPECT_EQ(to_doubles(found[100]), (std::vector<double>{200, 199 * 100, -400}));
+  const std::vector<double> line = to_doubles(found[101]);
+  for (size_t i = 0; i < 200; ++i) EXPECT_EQ(line[3 * i + 1], static_cast<double>(i));
+}
+
+// A node that has too many by itself is refused by its name.
+TEST(OpenclDevice, ANodeWithTooManyOperandsIsRefused) {
+  Graph graph;
+  Builder b(graph);
+  b.set_default_name("chosen");
+  const Value x = input(b, "x", {3});
+  b.output("y", ops::select(b, ops::compare(b, x, input(b, "y", {3}), "gt"), x, input(b, "z", {3})));
+  expect_error(ErrorKind::unsupported, "chosen",
+               [&] { compile(opencl_target(), {.facts = {{"operands", "2"}}}, graph); });
+  EXPECT_NO_THROW(compile(opencl_target(), {.facts = {{"operands", "5"}}}, graph));
+}
+
 TEST(OpenclDevice, MemoryLimitIsKept) {
   TEMPER_NEED_OPENCL();
   EXPECT_THROW(compile(counted_device(), sum_graph(), {.memory_limit = 8}), MemoryRefused);
@@ -171,48 +156,21 @@ TEST(OpenclDevice, SaysWhatTheCompilerSays) {
   unsetenv("TEMPER_FAKE_BUILD");
 }
 
-class OpenclCache : public testing::Test {
- protected:
-  void SetUp() override { setenv("TEMPER_CACHE", folder_.path().c_str(), 1); }
-  void TearDown() override { setenv("TEMPER_CACHE", "off", 1); }
-
-  // How often source was compiled.
-  static int compiled() {
-    const int before = times_called("clCreateProgramWithSource");
-    const std::vector<Tensor> sum =
-        run_once(counted_device(), sum_graph(), {vector({1, 2, 3}), vector({4, 5, 6})});
-    EXPECT_EQ(to_doubles(sum[0]), (std::vector<double>{5, 7, 9}));
-    return times_called("clCreateProgramWithSource") - before;
-  }
-  std::filesystem::path entry() const {
-    for (const auto& file : std::filesystem::directory_iterator(folder_.path() / "opencl"))
-      return file.path();
-    return {};
-  }
-
-  TemporaryFolder folder_;
-};
+using OpenclCache = KeptPrograms;
 
 TEST_F(OpenclCache, CompilesOnce) {
   TEMPER_NEED_OPENCL();
-  const int loaded = times_called("clCreateProgramWithBinary");
-  EXPECT_EQ(compiled(), 1);
-  EXPECT_EQ(compiled(), 0);
-  EXPECT_EQ(times_called("clCreateProgramWithBinary") - loaded, 1);
+  Device& device = counted_device();
+  const auto loaded = calls_of("clCreateProgramWithBinary"), compiled = calls_of("clCreateProgramWithSource");
+  const int before = loaded();
+  EXPECT_EQ(grows(device, compiled), 1);
+  EXPECT_EQ(grows(device, compiled), 0);
+  EXPECT_EQ(loaded() - before, 1);
 }
 
 TEST_F(OpenclCache, ADamagedEntryIsSaidAndMadeAgain) {
   TEMPER_NEED_OPENCL();
-  EXPECT_EQ(compiled(), 1);
-  const std::filesystem::path file = entry();
-  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(100).put('!');
-  testing::internal::CaptureStderr();
-  EXPECT_EQ(compiled(), 1);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find("is damaged (the checksum is wrong)"),
-            std::string::npos);
-  EXPECT_EQ(compiled(), 0);
-  std::filesystem::resize_file(file, 10);
-  EXPECT_EQ(compiled(), 1);
+  expect_damage_is_said_and_mended(counted_device(), "opencl", calls_of("clCreateProgramWithSource"));
 }
 
 }  // namespace

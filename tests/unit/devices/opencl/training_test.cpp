@@ -1,45 +1,16 @@
 // Whole training steps: the same losses as on the processor.
-#include <cmath>
-
 #include "counted.h"
 #include "devices/cpu/cpu.h"
-#include "nn/models.h"
 #include "runtime/compile.h"
-#include "train/bench_step.h"
+#include "support/training_losses.h"
 
 namespace temper::opencl {
 namespace {
 
-std::vector<double> losses(Device& device, const Model& model, const BenchStep& options, int steps) {
-  StepBench bench(device, model, options, {.threads = 2});
-  std::vector<double> found;
-  for (int step = 0; step < steps; ++step) {
-    bench.run();
-    found.push_back(bench.loss_last());
-  }
-  return found;
-}
-
-void expect_same_losses(const char* architecture, const BenchStep& options, int steps) {
+TEST(OpenclTraining, HasTheProcessorsLosses) {
+  TEMPER_NEED_OPENCL();
   register_device(cpu::cpu_device());
-  const Model model = nn::build_model(architecture, 1);
-  const std::vector<double> expected = losses(open_device("cpu"), model, options, steps);
-  const std::vector<double> found = losses(counted_device(), model, options, steps);
-  for (size_t i = 0; i < expected.size(); ++i)
-    EXPECT_NEAR(found[i], expected[i], 1e-3 * std::fabs(expected[i])) << "step " << i;
-  EXPECT_LT(found.back(), found.front());
-}
-
-TEST(OpenclTraining, Mlp) {
-  TEMPER_NEED_OPENCL();
-  expect_same_losses("mlp:784-128-10", {.batch = 32}, 20);
-  expect_same_losses("mlp:784-128-10",
-                     {.batch = 8, .optimizer = "adamw", .lr = 1e-4, .clip_norm = 1, .ema = 0.9}, 20);
-}
-
-TEST(OpenclTraining, Cnn) {
-  TEMPER_NEED_OPENCL();
-  expect_same_losses("cnn", {.batch = 8}, 20);
+  expect_same_losses(counted_device(), open_device("cpu"));
 }
 
 // No node of a step is refused: none would run elsewhere.

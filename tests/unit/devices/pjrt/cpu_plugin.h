@@ -2,17 +2,13 @@
 // The device that these tests run on, and a counter of calls to its plug-in.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "base/dynamic_library.h"
 #include "devices/pjrt/api.h"
 #include "devices/pjrt/pjrt.h"
 #include "support/data.h"
 #include "support/pjrt.h"
-
-#define TEMPER_NEED_PLUGIN()                                                                              \
-  do {                                                                                                    \
-    if (!std::filesystem::exists(pjrt_cpu_plugin()))                                                      \
-      GTEST_SKIP() << "skipped, because there is no PJRT plug-in for this processor: ./run install test"; \
-  } while (false)
 
 namespace temper::pjrt {
 
@@ -29,6 +25,10 @@ inline Device& counted_device() {
 inline int times_called(Function function) {
   static const DynamicLibrary library = DynamicLibrary::open(counting_plugin());
   return library.symbol<int (*)(Function)>("times_called")(function);
+}
+
+inline std::function<int()> calls_of(Function function) {
+  return [function] { return times_called(function); };
 }
 
 }  // namespace temper::pjrt

@@ -90,7 +90,7 @@ void expect_equal(const Outputs& found, const Outputs& expected) {
 }
 
 TEST(PjrtReplicas, TensorsAreCopiedOrSharedOut) {
-  TEMPER_NEED_PLUGIN();
+  TEMPER_NEED_PJRT();
   Device& device = all_devices();
   ASSERT_EQ(device.replicas(), 4);
   const Type type{DType::f32, {8, 3}};
@@ -109,7 +109,7 @@ TEST(PjrtReplicas, TensorsAreCopiedOrSharedOut) {
 
 // Sums of losses, counts and gradients, dropout's masks included.
 TEST(PjrtReplicas, GradientsAreThoseOfTheWholeBatch) {
-  TEMPER_NEED_PLUGIN();
+  TEMPER_NEED_PJRT();
   const Model model = small_cnn(false);
   const StepOptions options{.batch = 16, .part = StepOptions::gather};
   const int executes = times_called(Function::loaded_executable_execute);
@@ -119,7 +119,7 @@ TEST(PjrtReplicas, GradientsAreThoseOfTheWholeBatch) {
 }
 
 TEST(PjrtReplicas, AWholeStepLeavesTheSameState) {
-  TEMPER_NEED_PLUGIN();
+  TEMPER_NEED_PJRT();
   const Model model = small_cnn(false);
   StepOptions options{.batch = 12, .clip_norm = 0.1, .ema = 0.9};
   options.optimizer.kind = "sgd";
@@ -130,7 +130,7 @@ TEST(PjrtReplicas, AWholeStepLeavesTheSameState) {
 
 // Statistics of each replica's part, unless they are asked for over all.
 TEST(PjrtReplicas, NormsAreLocalUnlessSynchronised) {
-  TEMPER_NEED_PLUGIN();
+  TEMPER_NEED_PJRT();
   const Model model = small_cnn(true);
   StepOptions options{.batch = 16, .part = StepOptions::gather};
   const Outputs one = step_on(counted_device(), model, options),
@@ -146,7 +146,7 @@ TEST(PjrtReplicas, NormsAreLocalUnlessSynchronised) {
 }
 
 TEST(PjrtReplicas, ABatchThatLeavesARestRunsOnOne) {
-  TEMPER_NEED_PLUGIN();
+  TEMPER_NEED_PJRT();
   EXPECT_EQ(replicas_for(all_devices(), 32), 4);
   EXPECT_EQ(replicas_for(all_devices(), 30), 1);
   const Model model = small_cnn(false);
@@ -156,7 +156,7 @@ TEST(PjrtReplicas, ABatchThatLeavesARestRunsOnOne) {
 
 // State goes from a program of all replicas to one of the first and back.
 TEST(PjrtReplicas, StateGoesBetweenPrograms) {
-  TEMPER_NEED_PLUGIN();
+  TEMPER_NEED_PJRT();
   Device& device = all_devices();
   const auto add = [](int64_t replicas) {
     Graph graph;
