@@ -70,7 +70,7 @@ def interpreter(peer: str, named: dict[str, str]) -> str:
 def machine(threads: int) -> dict:
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     memory = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal"))
-    shown = subprocess.run([TEMPER, "devices", "--json"], capture_output=True, text=True, check=True)
+    shown = subprocess.run([TEMPER, "devices", "--refresh", "--json"], capture_output=True, text=True, check=True)
     device = json.loads(shown.stdout)["devices"][0]
     requirements = [line for file in sorted(HERE.glob("requirements-*.txt")) for line in file.read_text().split()]
     return {"cpu": cpu, "processors": os.cpu_count(), "threads": threads, "memory_gib": round(memory / 2**20, 1),

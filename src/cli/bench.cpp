@@ -16,6 +16,7 @@
 #include "runtime/device.h"
 #include "target/cost.h"
 #include "temper/error.h"
+#include "train/auto_device.h"
 #include "train/bench_step.h"
 #include "train/frozen.h"
 #include "train/inference_model.h"
@@ -307,7 +308,7 @@ int bench(const std::vector<std::string>& words) {
       throw Error(ErrorKind::invalid, concat("--", option, ": expected at least 1, found ", count));
 
   TerminalEvents events(common);
-  Device& device = choose_device(options.device);
+  Device& device = choose_device(known_device(options.device, options.model));
   CompileOptions compile;
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory_bytes();

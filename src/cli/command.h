@@ -29,6 +29,7 @@ int predict(const std::vector<std::string>& words);
 int run(const std::vector<std::string>& words);
 int convert(const std::vector<std::string>& words);
 int bench(const std::vector<std::string>& words);
+int advise(const std::vector<std::string>& words);
 
 // Options that every command takes.
 struct Common {

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "report/table.h"
+#include "runtime/peaks.h"
 #include "runtime/registry.h"
 #include "temper/error.h"
 
@@ -16,6 +17,8 @@ Json describe_peaks(const DeviceFacts& facts) {
   peaks["f32_gflops"] = known(facts.peak_flops);
   peaks["bf16_gflops"] = known(facts.peak_bf16_flops);
   peaks["gbytes_per_second"] = known(facts.peak_bytes_per_second);
+  peaks["upload_gbytes_per_second"] = known(facts.upload_bytes_per_second);
+  peaks["launch_microseconds"] = facts.launch_seconds > 0 ? Json(facts.launch_seconds * 1e6) : Json();
   return peaks;
 }
 
@@ -27,19 +30,21 @@ std::string facts_text(std::string_view name, const DeviceFacts& facts) {
     text +=
         concat("  measured: ", short_number(facts.peak_flops * 1e-9), " GFLOP/s f32, ",
                facts.peak_bf16_flops > 0 ? concat(short_number(facts.peak_bf16_flops * 1e-9), " bf16, ") : "",
-               short_number(facts.peak_bytes_per_second * 1e-9), " GB/s\n");
+               short_number(facts.peak_bytes_per_second * 1e-9), " GB/s, ",
+               short_number(facts.upload_bytes_per_second * 1e-9), " GB/s from the host, ",
+               short_number(facts.launch_seconds * 1e6), " us a launch\n");
   return text +
          concat("  energy: ", facts.power_counter.empty() ? "no counter answers" : facts.power_counter, "\n");
 }
 
-Json describe(const DeviceKind& kind, std::string_view name, std::string& text) {
+Json describe(const DeviceKind& kind, std::string_view name, bool refresh, std::string& text) {
   Json object;
   object["name"] = name;
   object["kind"] = kind.name;
   DeviceFacts facts;
   try {
     Device& device = open_device(name);
-    facts = device.measure();
+    facts = kept_peaks(device, refresh);
     object["present"] = true;
     object["why"] = Json();
     object["description"] = facts.description;
@@ -63,6 +68,8 @@ int devices(const std::vector<std::string>& words) {
   Arguments arguments("devices", "Every device found, its facts, and for each one absent why.",
                       "temper devices", words);
   Common common;
+  bool refresh = false;
+  arguments.flag("refresh", refresh, "measure anew what was measured before on this machine");
   common.declare(arguments);
   if (!arguments.parse()) return 0;
   Json result = result_head("devices");
@@ -70,7 +77,7 @@ int devices(const std::vector<std::string>& words) {
   for (const DeviceKind& kind : device_kinds()) {
     const std::vector<std::string> names =
         kind.present ? kind.present() : std::vector{std::string(kind.name)};
-    for (const std::string& name : names) result["devices"].push_back(describe(kind, name, text));
+    for (const std::string& name : names) result["devices"].push_back(describe(kind, name, refresh, text));
   }
   if (!common.json) std::fputs(text.c_str(), stdout);
   return finish(common, result);

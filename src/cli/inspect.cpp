@@ -9,6 +9,7 @@
 #include "report/table.h"
 #include "target/cost.h"
 #include "temper/error.h"
+#include "train/auto_device.h"
 #include "train/bench_step.h"
 #include "train/inference_model.h"
 #include "train/machine.h"
@@ -191,8 +192,8 @@ int inspect(const std::vector<std::string>& words) {
   if (training)
     graph = bench_step_graph(model, step);
   else if (step.precision == DType::i8)
-    graph = inference_model(choose_device(options.device), model, step.precision, options.calibrate,
-                            static_cast<uint64_t>(options.seed), {})
+    graph = inference_model(choose_device(known_device(options.device, options.model)), model, step.precision,
+                            options.calibrate, static_cast<uint64_t>(options.seed), {})
                 .graph;
   else if (step.precision == DType::bf16)
     graph = lower_precision(graph);
@@ -202,7 +203,7 @@ int inspect(const std::vector<std::string>& words) {
   }
   Json result = describe(model, step.sequence);
   if (show_plan) {
-    Device& device = choose_device(options.device);
+    Device& device = choose_device(known_device(options.device, options.model));
     const auto at_batch = [&](int64_t batch) {
       BenchStep other = step;
       other.batch = batch;

@@ -21,7 +21,7 @@
 namespace temper::cli {
 namespace {
 
-constexpr std::array<Command, 8> kCommands = {{
+constexpr std::array<Command, 9> kCommands = {{
     {"devices", "what this machine can run on, and why not on the rest", devices},
     {"inspect", "inputs, layers, parameters and cost of a model; the plan for a device", inspect},
     {"tune", "train a head, a part or all of a model on your data", tune},
@@ -30,6 +30,7 @@ constexpr std::array<Command, 8> kCommands = {{
     {"run", "any model on raw tensors", run},
     {"convert", "a model from one file format to another", convert},
     {"bench", "latency, throughput and achieved over measured peak", bench},
+    {"advise", "what a step takes on each device, and which is best", advise},
 }};
 
 // What people type who come from elsewhere.
@@ -146,7 +147,7 @@ bool is_shared() {
 // which shares its processors with others hardly gets on. libgomp reads this when it is loaded, so what works
 // for long begins anew with it set, unless the user has; what is done in a moment, only if it shares now.
 void spin_briefly(int count, char** words) {
-  constexpr std::array<std::string_view, 3> kLong = {"tune", "eval", "bench"};
+  constexpr std::array<std::string_view, 4> kLong = {"tune", "eval", "bench", "advise"};
   constexpr std::array<std::string_view, 2> kShort = {"predict", "run"};
   if (count < 2) return;
   const bool is_long = std::ranges::find(kLong, words[1]) != kLong.end();

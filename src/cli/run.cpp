@@ -10,6 +10,7 @@
 #include "place/shared_inference.h"
 #include "temper/error.h"
 #include "tensor/print.h"
+#include "train/auto_device.h"
 #include "train/inference_model.h"
 #include "train/machine.h"
 #include "train/open_model.h"
@@ -120,7 +121,7 @@ int run(const std::vector<std::string>& words) {
 
   const DType precision = choose_precision("precision", options.precision, "run");
   TerminalEvents events(common);
-  const std::vector<Device*> devices = choose_devices(options.device);
+  const std::vector<Device*> devices = choose_devices(known_device(options.device, options.model));
   Model model = open_model({options.model, options.weights, options.shape, options.preprocess, options.labels,
                             static_cast<uint64_t>(options.seed)},
                            events);

@@ -56,11 +56,13 @@ class Executable {
 
 struct DeviceFacts {
   TargetFacts target;
-  std::string description;           // "AMD EPYC, 2 cores, AVX-512"
-  double peak_flops = 0;             // measured, f32 multiply-adds count as two; 0: not measured
-  double peak_bf16_flops = 0;        // the same of bf16
-  double peak_bytes_per_second = 0;  // measured
-  std::string power_counter;         // where energy is read, empty if nowhere
+  std::string description;             // "AMD EPYC, 2 cores, AVX-512"
+  double peak_flops = 0;               // measured, f32 multiply-adds count as two; 0: not measured
+  double peak_bf16_flops = 0;          // the same of bf16
+  double peak_bytes_per_second = 0;    // measured
+  double upload_bytes_per_second = 0;  // measured: from this machine's memory to the device's
+  double launch_seconds = 0;           // measured: of a run that computes next to nothing
+  std::string power_counter;           // where energy is read, empty if nowhere
 };
 
 class Device {

@@ -15,6 +15,7 @@ struct DeviceKind {
   // For `--isolate`: compiles `code` in a process that does nothing else; words and result are the kind's
   // own.
   std::string (*compile_alone)(std::span<const std::string> words, std::string_view code) = nullptr;
+  bool computes = true;  // false: nobody wants it but by name
 };
 
 // `which` as the number of a device: empty is 0. Error device if it is none.

@@ -1,5 +1,6 @@
 #include "train/evaluate.h"
 
+#include "train/auto_device.h"
 #include "train/evaluate_model.h"
 #include "train/job.h"
 #include "train/machine.h"
@@ -10,7 +11,7 @@ namespace temper {
 Evaluation evaluate(const EvaluateOptions& options, TrainEvents& events, const EachSample& each) {
   const Clock clock;
   choose_precision("precision", options.precision, "eval");  // before work begins
-  const std::vector<Device*> devices = choose_devices(options.device);
+  const std::vector<Device*> devices = choose_devices(known_device(options.device, options.model));
   const EvaluationSet set = open_evaluation(options, events);
   EachScore line;
   if (each)

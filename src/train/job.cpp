@@ -183,19 +183,7 @@ TrainJob::Data TrainJob::open(const Dataset& dataset, bool training, const std::
   return data;
 }
 
-StepOptions TrainJob::step_options() const {
-  const Recipe& r = setup_.recipe;
-  StepOptions options;
-  options.batch = r.batch;
-  options.trainable = setup_.trainable;
-  options.loss = setup_.loss;
-  options.optimizer = setup_.optimizer;
-  options.l1 = r.l1, options.clip_norm = r.clip_norm, options.ema = r.ema;
-  options.precision = choose_precision("precision", r.precision, "tune", true);
-  options.sync_norm = r.sync_norm;
-  options.part = r.accumulate > 1 ? StepOptions::finish : StepOptions::whole;
-  return options;
-}
+StepOptions TrainJob::step_options() const { return temper::step_options(setup_); }
 
 std::set<std::string> TrainJob::averaged() const {
   return setup_.recipe.ema > 0 ? setup_.trainable : std::set<std::string>();

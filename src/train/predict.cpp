@@ -13,6 +13,7 @@
 #include "data/preprocess.h"
 #include "ir/builder.h"
 #include "nn/models.h"
+#include "train/auto_device.h"
 #include "train/batches.h"
 #include "train/inference_model.h"
 #include "train/machine.h"
@@ -191,7 +192,7 @@ Predictor::Predictor(const PredictOptions& options, TrainEvents& events) {
   if (options.batch < 1)
     throw Error(ErrorKind::invalid, concat("batch: expected at least 1, found ", options.batch));
   CompileOptions compile;
-  const std::vector<Device*> devices = choose_devices(options.device);
+  const std::vector<Device*> devices = choose_devices(known_device(options.device, options.model));
   compile.threads = choose_threads(options.threads);
   compile.memory_limit = options.memory;
   TrainEvents silent;

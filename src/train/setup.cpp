@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "nn/head.h"
 #include "nn/models.h"
+#include "train/auto_device.h"
 #include "train/machine.h"
 #include "train/open_model.h"
 #include "train/trainable.h"
@@ -144,6 +145,20 @@ void choose_schedule(Setup& s) {
 
 }  // namespace
 
+StepOptions step_options(const Setup& setup) {
+  const Recipe& r = setup.recipe;
+  StepOptions options;
+  options.batch = r.batch;
+  options.trainable = setup.trainable;
+  options.loss = setup.loss;
+  options.optimizer = setup.optimizer;
+  options.l1 = r.l1, options.clip_norm = r.clip_norm, options.ema = r.ema;
+  options.precision = choose_precision("precision", r.precision, "tune", true);
+  options.sync_norm = r.sync_norm;
+  options.part = r.accumulate > 1 ? StepOptions::finish : StepOptions::whole;
+  return options;
+}
+
 Preprocess preprocess_of(const Model& model) {
   if (model.preprocess) return *model.preprocess;
   throw Error(ErrorKind::invalid,
@@ -223,6 +238,10 @@ Setup prepare(const Recipe& recipe, TrainEvents& events) {
   choose_schedule(s);
   s.optimizer = optimizer_of(s.recipe);
   warn_of_folded_norms(s, events);
+  if (is_auto(recipe.device)) {
+    s.device = s.frozen_device = &auto_device(s, events);
+    if (s.device->name() != "cpu") s.recipe.device = s.device->name();
+  }
   return s;
 }
 

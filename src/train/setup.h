@@ -13,6 +13,7 @@
 #include "runtime/device.h"
 #include "train/events.h"
 #include "train/recipe.h"
+#include "train/step.h"
 
 namespace temper {
 
@@ -36,6 +37,8 @@ struct Setup {
 
 // Looks at every option first, so that a mistake costs no time. Errors as the parts throw them.
 Setup prepare(const Recipe& recipe, TrainEvents& events);
+
+StepOptions step_options(const Setup& setup);
 
 // What a picture goes through before the model. Error invalid, naming the presets, if nothing says.
 Preprocess preprocess_of(const Model& model);

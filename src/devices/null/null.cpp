@@ -89,7 +89,10 @@ DeviceKind null_device() {
             device_number("null", which);  // all are alike
             return std::make_unique<NullDevice>();
           },
-          &null_target()};
+          &null_target(),
+          nullptr,
+          nullptr,
+          false};
 }
 
 }  // namespace temper::null
