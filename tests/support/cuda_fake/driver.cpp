@@ -114,6 +114,7 @@ std::mutex& running() { return kept<std::mutex>(); }
 
 Status enqueue(CStream* stream, Command command) {
   if (stream->captured) {
+    if (stream->by != std::this_thread::get_id()) return kCaptureUnsupported;
     stream->captured->commands.push_back(std::move(command));
     return 0;
   }
@@ -250,9 +251,9 @@ Status cuStreamSynchronize(CStream* stream) {
   NEEDS_CONTEXT;
   return stream->captured ? kCaptureUnsupported : 0;
 }
-Status cuStreamWaitEvent(CStream*, CEvent*, unsigned) {
+Status cuStreamWaitEvent(CStream* stream, CEvent*, unsigned) {
   NEEDS_CONTEXT;
-  return 0;
+  return stream->captured ? kCaptureUnsupported : 0;
 }
 Status cuEventCreate(CEvent** event, unsigned) {
   NEEDS_CONTEXT;
@@ -287,7 +288,7 @@ Status cuModuleLoadData(CModule** module, const void* image) {
   return 0;
 }
 Status cuModuleUnload(CModule* module) {
-  NEEDS_CONTEXT;
+  COUNTED;
   const std::unique_ptr<CModule> owner(module);
   dlclose(owner->library);
   close(owner->file);
@@ -322,6 +323,7 @@ Status cuStreamBeginCapture_v2(CStream* stream, int) {
   NEEDS_CONTEXT;
   if (stream->captured) return kInvalidValue;
   stream->captured = std::make_unique<CGraph>().release();
+  stream->by = std::this_thread::get_id();
   return 0;
 }
 Status cuStreamEndCapture(CStream* stream, CGraph** graph) {
