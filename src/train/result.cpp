@@ -77,7 +77,7 @@ Json seconds(const RunSeconds& s) {
   json["frozen"] = s.frozen;
   json["train"] = s.train;
   json["evaluate"] = s.evaluate;
-  json["overlapped"] = s.overlapped;
+  if (s.overlapped > 0) json["overlapped"] = s.overlapped;
   return json;
 }
 

@@ -182,9 +182,9 @@ TEST(CudaDevice, SaysWhichTensorsAreLargest) {
   Graph graph;
   Builder b(graph);
   b.set_default_name("wide");
-  const Value wide = ops::exp(b, ops::broadcast_in_dim(b, input(b, "x", {300, 1}), {300, 90000}, {0, 1}));
-  b.output("y", ops::reduce_sum(
-                    b, ops::mul(b, wide, ops::transpose(b, ops::transpose(b, wide, {1, 0}), {1, 0})), {1}));
+  const Value wide = ops::dot_general(b, input(b, "x", {300, 4}), input(b, "w", {4, 90000}),
+                                      {.x_contract = {1}, .y_contract = {0}});
+  b.output("y", ops::reduce_sum(b, ops::exp(b, wide), {1}));
   const auto executable = compile(fake_device(), graph);
   const Told memory("TEMPER_FAKE_CUDA_MEMORY", concat(50 << 20));
   expect_error(ErrorKind::exhausted,
