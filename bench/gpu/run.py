@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Conformance, trainings and steps on the GPU of this machine.
 
-run.py [--temper FILE] [--tests FILE] [--data DIR] [--out DIR] [--seconds S] [--only conformance,training,steps]
+run.py [--temper FILE] [--tests FILE] [--data DIR] [--out DIR] [--seconds S] [--only conformance,training,steps] [--models M,...]
 
 Needs nothing but Python; what PyTorch takes is measured where it is installed. Each stage goes on if one before it failed.
 """
@@ -16,8 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-# model, batch, samples in a sentence
-STEPS = [("mlp:784-128-10", 32), ("cnn", 32), ("resnet18", 64), ("resnet50", 256), ("mobilenet_v2", 256), ("bert:12-768-12", 32)]
+STEPS = {"mlp:784-128-10": 32, "cnn": 32, "resnet18": 64, "resnet50": 256, "mobilenet_v2": 256, "bert:12-768-12": 32}  # and their batches
 TORCH_VARIANTS = ["eager", "eager bf16", "eager channels_last bf16", "compile", "compile channels_last bf16", "graph channels_last bf16"]
 
 
@@ -29,6 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("gpu-results"))
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement of a step")
     parser.add_argument("--only", default="conformance,training,steps")
+    parser.add_argument("--models", default=",".join(STEPS), help="of the steps")
     return parser.parse_args()
 
 
@@ -88,7 +88,7 @@ class Run:
                           seconds=(answer.get("seconds") or {}).get("total"), joules=answer.get("energy_joules"), failed=answer.get("failed"))
 
     def steps(self) -> None:
-        for model, batch in STEPS:
+        for model, batch in ((m, b) for m, b in STEPS.items() if m in self.a.models.split(",")):
             for precision in ["f32", "bf16"]:
                 answer = self.temper("bench", model, "--train", "--device", "cuda", "--batch", str(batch), "--precision", precision,
                                      "--duration", str(self.a.seconds))

@@ -79,6 +79,30 @@ void expose(Model& model, const std::string& name) {
                 concat("--output: the model has no tensor '", name, "' (temper inspect lists them)"));
 }
 
+// The results by name, written into `folder` if there is one; the same for people unless `quiet`.
+Json tell(const Graph& graph, const std::vector<Tensor>& results, const std::string& folder, bool quiet) {
+  if (!folder.empty()) std::filesystem::create_directories(folder);
+  Json json = result_head("run");
+  json["outputs"] = Json::array();
+  for (size_t i = 0; i < results.size(); ++i) {
+    const std::string file = folder.empty() ? "" : concat(folder, "/output_", i, ".npy");
+    if (!file.empty()) write_npy(file, results[i]);
+    Json entry;
+    entry["name"] = graph.outputs[i].name;
+    entry["file"] = file.empty() ? Json() : Json(file);
+    entry["dtype"] = to_string(results[i].dtype());
+    entry["shape"] = results[i].shape().sizes();
+    json["outputs"].push_back(entry);
+    if (!quiet) {
+      std::fputs(concat(graph.outputs[i].name, "  ", to_string(results[i].type()), "  ",
+                        file.empty() ? to_string(results[i]) : file, "\n")
+                     .c_str(),
+                 stdout);
+    }
+  }
+  return json;
+}
+
 }  // namespace
 
 int run(const std::vector<std::string>& words) {
@@ -122,25 +146,7 @@ int run(const std::vector<std::string>& words) {
   Inference& inference = ready.front();
   const std::vector<Tensor> given = read_inputs(inference, inputs),
                             results = models.size() > 1 ? run_shared(models, given) : inference.run(given);
-  if (!folder.empty()) std::filesystem::create_directories(folder);
-  Json json = result_head("run");
-  json["outputs"] = Json::array();
-  for (size_t i = 0; i < results.size(); ++i) {
-    const std::string file = folder.empty() ? "" : concat(folder, "/output_", i, ".npy");
-    if (!file.empty()) write_npy(file, results[i]);
-    Json entry;
-    entry["name"] = inference.graph().outputs[i].name;
-    entry["file"] = file.empty() ? Json() : Json(file);
-    entry["dtype"] = to_string(results[i].dtype());
-    entry["shape"] = results[i].shape().sizes();
-    json["outputs"].push_back(entry);
-    if (!common.json) {
-      std::fputs(concat(inference.graph().outputs[i].name, "  ", to_string(results[i].type()), "  ",
-                        file.empty() ? to_string(results[i]) : file, "\n")
-                     .c_str(),
-                 stdout);
-    }
-  }
+  const Json json = tell(inference.graph(), results, folder, common.json);
   return finish(common, json);
 }
 

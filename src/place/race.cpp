@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kMostRounds = 10;
 constexpr double kClearly = 0.95;  // of the best time so far
+constexpr double kCompilers = 10;  // how much longer than the first another may take
 
 Measurements choice_file(const std::string& model, bool trains) {
   std::error_code error;
@@ -49,25 +50,31 @@ double race_budget(double job_seconds) {
   return std::min(kMost, kShare * job_seconds);
 }
 
-RaceResult race(const std::vector<Entrant>& entrants, double budget, const std::function<double()>& now) {
+RaceResult race(const std::vector<Entrant>& entrants, const std::function<double(double)>& budget,
+                const std::function<double()>& now) {
   RaceResult all;
   const double start = now();
+  std::optional<double> until, compiling;  // when the budget is spent; what the first compiler took
   double best = 0;
   for (size_t i = 0; i < entrants.size(); ++i) {
     RaceResult::Result& result = all.results.emplace_back();
     result.device = entrants[i].device;
-    const double spent = now() - start;
-    if (i > 0 && spent >= budget) {
-      result.why = "the time for choosing was used up";
+    const double begin = now();
+    if (until && (begin >= *until || begin + kCompilers * *compiling > *until)) {
+      result.skipped = true;
+      result.why = begin >= *until ? "the time for choosing was used up"
+                                   : "the job is too short to compile it for this";
       continue;
     }
-    const double until = start + spent + (budget - spent) / static_cast<double>(entrants.size() - i);
     try {
       const std::vector<Lap> laps = entrants[i].prepare();
+      const double prepared = now();
       for (const Lap& lap : laps) lap.run();
       result.rounds = 1;
       double seconds = step_seconds(laps, now);
-      for (result.rounds = 2; result.rounds <= kMostRounds && now() < until; ++result.rounds)
+      if (!until) until = start + budget(seconds), compiling = prepared - begin;
+      const double own = begin + (*until - begin) / static_cast<double>(entrants.size() - i);
+      for (result.rounds = 2; result.rounds <= kMostRounds && now() < own; ++result.rounds)
         seconds = std::min(seconds, step_seconds(laps, now));
       result.seconds = seconds;
     } catch (const Error& error) {

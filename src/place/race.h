@@ -25,7 +25,8 @@ struct RaceResult {
     std::string device;
     std::optional<double> seconds;  // of a step: the best; none: `why`
     std::string why = {};
-    int64_t rounds = 0;  // how often each of its programs was run
+    int64_t rounds = 0;    // how often each of its programs was run
+    bool skipped = false;  // for want of time
   };
   std::vector<Result> results;  // of all entrants, in their order
   int winner = -1;              // none: nobody finished a step
@@ -36,9 +37,11 @@ struct RaceResult {
 double race_budget(double job_seconds);
 
 // Each in its turn: prepared, run once to warm up, then until its share of what is left of the budget is used
-// up, at most 10 times. Who comes after the budget is spent does not start; the first always does. A later
-// one wins only if it is faster by more than a twentieth. now: seconds.
-RaceResult race(const std::vector<Entrant>& entrants, double budget, const std::function<double()>& now);
+// up, at most 10 times. budget: of all, from what a step takes the first of them, which always runs. Who
+// comes after it is spent does not start, nor who may still be compiling then: a compiler is given ten times
+// what the first one took. A later one wins only if it is faster by more than a twentieth. now: seconds.
+RaceResult race(const std::vector<Entrant>& entrants, const std::function<double(double)>& budget,
+                const std::function<double()>& now);
 // For people: "cpu 3.1 ms, opencl 8.2 ms, pjrt: does not answer".
 std::string to_string(const RaceResult& result);
 

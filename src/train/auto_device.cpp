@@ -19,19 +19,23 @@
 namespace temper {
 namespace {
 
-constexpr double kFlopsOfAThread = 20e9;  // per second: to know a long job from a short one
+constexpr double kFlopsOfAThread = 50e9;  // per second: to know a long job from a short one
 constexpr double kLeastBudget = 1;        // seconds: with less, other devices are not even opened
 
 struct Job {
   ModelParts parts;
   StepOptions step;
   int64_t prefix_rounds = 0;  // how often a sample goes through the frozen part
+  double batches = 0;         // of all epochs
   double seconds = 0;         // guessed
 };
 
-double seconds_of(const Setup& setup, double operations) {
-  const double seconds = operations / (kFlopsOfAThread * setup.compile.threads);
+double at_most(const Setup& setup, double seconds) {
   return setup.recipe.max_time > 0 ? std::min(seconds, setup.recipe.max_time) : seconds;
+}
+
+double seconds_of(const Setup& setup, double operations) {
+  return at_most(setup, operations / (kFlopsOfAThread * setup.compile.threads));
 }
 
 // As if all of the model trained: three times what an answer takes.
@@ -49,7 +53,8 @@ Job job_of(const Setup& setup) {
              epochs = static_cast<double>(recipe.epochs);
   job.step.batch = std::min(recipe.batch, setup.data.train->size());
   const double of_step = static_cast<double>(flops(build_step(job.parts.rest, job.step)));
-  double total = of_step * epochs * samples / static_cast<double>(job.step.batch);
+  job.batches = epochs * samples / static_cast<double>(job.step.batch);
+  double total = of_step * job.batches;
   if (job.parts.prefix) {
     const bool cached = recipe.frozen_cache == "auto";
     job.prefix_rounds = !cached                  ? recipe.epochs
@@ -173,14 +178,16 @@ Device& auto_device(const Setup& setup, TrainEvents& events, const std::function
     log_debug("auto: cpu, for nothing else is here");
     return open_device("cpu");
   }
-  const RaceResult result = race(all, race_budget(job.seconds), now);
+  const auto budget = [&](double of_batch) { return race_budget(at_most(setup, of_batch * job.batches)); };
+  const RaceResult result = race(all, budget, now);
   if (result.winner < 0)
     throw Error(ErrorKind::device, concat("auto: no device takes the job: ", to_string(result)));
   const RaceResult::Result& winner = result.results[static_cast<size_t>(result.winner)];
   const std::string evidence = concat("a batch takes ", to_string(result));
   events.note(
       concat("auto: ", winner.device, ", ", evidence, "; measured in ", duration_text(result.seconds)));
-  remember_device(setup.recipe.model, true, {winner.device, *winner.seconds, evidence});
+  if (std::ranges::none_of(result.results, &RaceResult::Result::skipped))  // a longer job may ask again
+    remember_device(setup.recipe.model, true, {winner.device, *winner.seconds, evidence});
   return open_device(winner.device);
 }
 

@@ -80,7 +80,7 @@ class ReadyProduct : public launches::ReadyLaunch {
     const double one = 1, zero = 0;
     const float one_f32 = 1, zero_f32 = 0;
     const bool wide = call_.product.z == DType::f64;
-    driver_.enter();
+    const Driver::Turn turn = driver_.enter();
     check(driver_, api_,
           api_.cublasLtMatmul(handle_, product_.get(), wide ? static_cast<const void*>(&one) : &one_f32, b,
                               b_.get(), a, a_.get(), wide ? static_cast<const void*>(&zero) : &zero_f32, z,
@@ -91,7 +91,9 @@ class ReadyProduct : public launches::ReadyLaunch {
  private:
   template <class Value>
   void set(int attribute, const Value& value) {
-    check(driver_, api_, api_.cublasLtMatmulDescSetAttribute(product_.get(), attribute, &value, sizeof value),
+    check(driver_, api_,
+          api_.cublasLtMatmulDescSetAttribute(product_.get(), attribute, static_cast<const void*>(&value),
+                                              sizeof value),
           "take a product");
   }
 

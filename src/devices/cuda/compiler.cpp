@@ -83,7 +83,7 @@ class ReadyKernel : public launches::ReadyLaunch {
       values_[2 * i] = reinterpret_cast<uint64_t>(operands[i].memory);
       values_[2 * i + 1] = operands[i].offset;
     }
-    driver_.enter();
+    const Driver::Turn turn = driver_.enter();
     driver_.check(driver_.api().cuLaunchKernel(function_, static_cast<unsigned>(launch_.groups), 1, 1,
                                                static_cast<unsigned>(launch_.lanes), 1, 1, 0,
                                                driver_.stream(), parameters_.data(), nullptr),
@@ -121,23 +121,27 @@ Module::Module(const Driver& driver, const std::string& source) : driver_(driver
       "cuda",
       concat(architecture, "\n", compiler_version(nvrtc), "\n",
              join(std::vector<std::string>(std::begin(kOptions), std::end(kOptions)), " "), "\n", source));
-  driver_.enter();
+  const auto load = [&](const std::string& code) {
+    const Driver::Turn turn = driver_.enter();
+    return api.cuModuleLoadData(&module_, code.data());
+  };
   if (const std::optional<std::string> kept = cache.find()) {
-    if (api.cuModuleLoadData(&module_, kept->data()) == 0) return;
+    if (load(*kept) == 0) return;
     cache.damaged("the driver does not take it");
   }
   const std::string code = compile_source(nvrtc, source, architecture);
-  driver_.check(api.cuModuleLoadData(&module_, code.data()), "load a program");
+  driver_.check(load(code), "load a program");
   cache.keep(code);
 }
 
 Module::~Module() {
-  driver_.enter_to_free();
+  const Driver::Turn turn = driver_.enter_to_free();
   driver_.api().cuModuleUnload(module_);
 }
 
 std::unique_ptr<launches::ReadyLaunch> Module::ready(const std::string& kernel,
                                                      const launches::Launch& launch) const {
+  const Driver::Turn turn = driver_.enter();
   CFunction* function = nullptr;
   driver_.check(driver_.api().cuModuleGetFunction(&function, module_, kernel.c_str()),
                 concat("find the kernel ", kernel));

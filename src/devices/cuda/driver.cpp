@@ -101,7 +101,7 @@ Driver::Driver(const Opened<DriverApi>& driver, int device) : api_(driver.api), 
   architecture_ = 10 * attribute(kCapabilityMajor) + attribute(kCapabilityMinor);
   nvrtc_ = &open_nvrtc(version_, architecture_);
   check(api_.cuDevicePrimaryCtxRetain(&context_, device_), "be opened");
-  enter();
+  const Turn turn = enter();
   check(api_.cuStreamCreate(&stream_, kNonBlockingStream), "make a stream");
   upload_ = std::make_unique<Upload>(*this);
   const std::string products = wanted_products();
@@ -132,7 +132,17 @@ std::string Driver::bus() const {
   return api_.cuDeviceGetPCIBusId(text, sizeof text, device_) == 0 ? text : "";
 }
 
-void Driver::enter() const { check(api_.cuCtxSetCurrent(context_), "be used by a thread"); }
+Driver::Turn Driver::enter() const {
+  Turn turn(turn_);
+  check(api_.cuCtxSetCurrent(context_), "be used by a thread");
+  return turn;
+}
+
+Driver::Turn Driver::enter_to_free() const {
+  Turn turn(turn_);
+  api_.cuCtxSetCurrent(context_);
+  return turn;
+}
 
 void Driver::check(Status status, std::string_view what) const {
   if (status == 0) return;
@@ -142,7 +152,7 @@ void Driver::check(Status status, std::string_view what) const {
 }
 
 Address Driver::allocate(int64_t bytes, std::string_view what) const {
-  enter();
+  const Turn turn = enter();
   Address memory = nullptr;
   const Status status = api_.cuMemAlloc_v2(&memory, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
   if (status != kOutOfMemory) {
@@ -156,7 +166,7 @@ Address Driver::allocate(int64_t bytes, std::string_view what) const {
 }
 
 void Driver::free(Address memory) const {
-  enter_to_free();
+  const Turn turn = enter_to_free();
   api_.cuMemFree_v2(memory);
 }
 
@@ -181,7 +191,7 @@ void Driver::zero(Place at, int64_t bytes) const {
 }
 
 void Driver::read(Place from, void* to, int64_t bytes) const {
-  enter();
+  const Turn turn = enter();
   if (bytes > 0)
     check(api_.cuMemcpyDtoHAsync_v2(to, address(from), static_cast<size_t>(bytes), stream_),
           "give a tensor back");
@@ -189,14 +199,14 @@ void Driver::read(Place from, void* to, int64_t bytes) const {
 }
 
 void Driver::copy(Place from, Place to, int64_t bytes) const {
-  enter();
+  const Turn turn = enter();
   if (bytes > 0)
     check(api_.cuMemcpyDtoDAsync_v2(address(to), address(from), static_cast<size_t>(bytes), stream_),
           "copy a tensor");
 }
 
 void Driver::finish() const {
-  enter();
+  const Turn turn = enter();
   check(api_.cuStreamSynchronize(stream_), "finish its work");
 }
 

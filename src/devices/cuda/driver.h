@@ -39,8 +39,11 @@ class Driver : public launches::Machine, public std::enable_shared_from_this<Dri
   std::string bus() const;  // "0000:3B:00.0"
   CStream* stream() const { return stream_; }
 
-  void enter() const;                                             // this thread's calls are for this GPU
-  void enter_to_free() const { api_.cuCtxSetCurrent(context_); }  // the same of a GPU that may be lost
+  // While it lives, this thread's calls are for this GPU, and no other's come between: what is captured is
+  // one run.
+  using Turn = std::unique_lock<std::recursive_mutex>;
+  [[nodiscard]] Turn enter() const;
+  [[nodiscard]] Turn enter_to_free() const;  // the same of a GPU that may be lost
   void check(Status status, std::string_view what) const;
   Address allocate(int64_t bytes, std::string_view what) const;  // Error exhausted names the bytes
   void free(Address memory) const;
@@ -61,6 +64,7 @@ class Driver : public launches::Machine, public std::enable_shared_from_this<Dri
   int attribute(DeviceAttribute what) const;
 
   const DriverApi& api_;
+  mutable std::recursive_mutex turn_;
   int device_, version_ = 0, architecture_ = 0;
   std::string name_, why_no_blas_;
   const Opened<NvrtcApi>* nvrtc_ = nullptr;

@@ -14,12 +14,13 @@ constexpr int kMostMisses = 8;  // places that change each time are not worth a 
 }  // namespace
 
 GraphRecording::~GraphRecording() {
-  driver_.enter_to_free();
+  const Driver::Turn turn = driver_.enter_to_free();
   for (const Graph& graph : graphs_) driver_.api().cuGraphExecDestroy(graph.graph);
 }
 
 // The first run is none: what a library prepares at its first call is not to be captured.
 void GraphRecording::run(std::span<const launches::Place> places, const std::function<void()>& put) {
+  const Driver::Turn turn = driver_.enter();
   const auto found = std::ranges::find_if(
       graphs_, [&](const Graph& graph) { return std::ranges::equal(graph.places, places); });
   if (found != graphs_.end()) {
@@ -35,13 +36,11 @@ void GraphRecording::run(std::span<const launches::Place> places, const std::fun
     }
     graphs_.insert(graphs_.begin(), {{places.begin(), places.end()}, capture(put)});
   }
-  driver_.enter();
   driver_.check(driver_.api().cuGraphLaunch(graphs_.front().graph, driver_.stream()), "run a program");
 }
 
 CGraphExec* GraphRecording::capture(const std::function<void()>& put) const {
   const DriverApi& api = driver_.api();
-  driver_.enter();
   driver_.check(api.cuStreamBeginCapture_v2(driver_.stream(), kCaptureOwnThread), "capture a program");
   CGraph* graph = nullptr;
   try {

@@ -37,10 +37,9 @@ void Upload::order_before_computing(const Half& half) {
 }
 
 void Upload::write(const void* from, Address to, int64_t bytes) {
-  const std::lock_guard lock(mutex_);
-  driver_.enter();
   const auto* rest = static_cast<const std::byte*>(from);
   for (int64_t done = 0; done < bytes; done += kHalf) {
+    const Driver::Turn turn = driver_.enter();
     const auto part = static_cast<size_t>(std::min(kHalf, bytes - done));
     const Half& half = next();
     std::memcpy(half.memory, rest + done, part);
@@ -50,8 +49,7 @@ void Upload::write(const void* from, Address to, int64_t bytes) {
 }
 
 void Upload::zero(Address at, int64_t bytes) {
-  const std::lock_guard lock(mutex_);
-  driver_.enter();
+  const Driver::Turn turn = driver_.enter();
   const Half& half = next();
   driver_.check(driver_.api().cuMemsetD8Async(at, 0, static_cast<size_t>(bytes), stream_), "fill a tensor");
   order_before_computing(half);

@@ -2,7 +2,6 @@
 // What goes from the host to the GPU: through two pinned buffers in turn, on a stream of its own. While one
 // is sent the other is filled, and what is computed later waits for it on the GPU, not on the host.
 #include <array>
-#include <mutex>
 
 #include "devices/cuda/api.h"
 
@@ -29,7 +28,6 @@ class Upload {
   Half& next();  // free to be filled
 
   const Driver& driver_;
-  std::mutex mutex_;
   CStream* stream_ = nullptr;
   std::array<Half, 2> halves_;
   size_t turn_ = 0;

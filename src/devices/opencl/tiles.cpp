@@ -172,7 +172,7 @@ bool is_worth_tuning(const Graph& graph) {
 }
 
 std::optional<std::string> remembered_tiles(const TargetFacts& facts) {
-  const std::optional<std::string> found = cache_of(facts).find();
+  std::optional<std::string> found = cache_of(facts).find();
   if (!found || !sizes_in(*found, false) || !sizes_in(*found, true)) return std::nullopt;
   return found;
 }
@@ -182,7 +182,7 @@ void remember_tiles(const TargetFacts& facts, const std::string& tiles) { cache_
 std::optional<std::string> tune_tiles(Device& device, const std::function<void(const std::string&)>& set) {
   const TargetFacts facts = device.facts().target;
   if (!cache_of(facts).keeps()) return std::nullopt;
-  const std::string chosen = Tuning(device, set).run();
+  std::string chosen = Tuning(device, set).run();
   remember_tiles(facts, chosen);
   return chosen;
 }

@@ -2,6 +2,7 @@
 // What streams carry out. They do so at once, unless they are captured.
 #include <functional>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "devices/cuda/api.h"
@@ -18,6 +19,7 @@ struct CGraphExec {
 };
 struct CStream {
   CGraph* captured = nullptr;
+  std::thread::id by = {};  // who captures
 };
 
 }  // namespace temper::cuda

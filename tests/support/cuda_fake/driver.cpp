@@ -65,8 +65,10 @@ size_t in_use() {
 size_t memory() { return static_cast<size_t>(number("MEMORY", long{8} << 30)); }
 
 bool is_memory(Address at, size_t bytes) {
-  auto found = kept<Allocations>().upper_bound(at);
-  return found != kept<Allocations>().begin() && (--found, at + bytes <= found->first + found->second);
+  return std::ranges::any_of(kept<Allocations>(), [&](const auto& allocation) {
+    const auto& [begin, size] = allocation;
+    return at >= begin && at + bytes <= begin + size;
+  });
 }
 
 // What a call that needs the context answers before it looks at anything else.
@@ -112,6 +114,7 @@ std::mutex& running() { return kept<std::mutex>(); }
 
 Status enqueue(CStream* stream, Command command) {
   if (stream->captured) {
+    if (stream->by != std::this_thread::get_id()) return kCaptureUnsupported;
     stream->captured->commands.push_back(std::move(command));
     return 0;
   }
@@ -248,9 +251,9 @@ Status cuStreamSynchronize(CStream* stream) {
   NEEDS_CONTEXT;
   return stream->captured ? kCaptureUnsupported : 0;
 }
-Status cuStreamWaitEvent(CStream*, CEvent*, unsigned) {
+Status cuStreamWaitEvent(CStream* stream, CEvent*, unsigned) {
   NEEDS_CONTEXT;
-  return 0;
+  return stream->captured ? kCaptureUnsupported : 0;
 }
 Status cuEventCreate(CEvent** event, unsigned) {
   NEEDS_CONTEXT;
@@ -285,7 +288,7 @@ Status cuModuleLoadData(CModule** module, const void* image) {
   return 0;
 }
 Status cuModuleUnload(CModule* module) {
-  NEEDS_CONTEXT;
+  COUNTED;
   const std::unique_ptr<CModule> owner(module);
   dlclose(owner->library);
   close(owner->file);
@@ -320,6 +323,7 @@ Status cuStreamBeginCapture_v2(CStream* stream, int) {
   NEEDS_CONTEXT;
   if (stream->captured) return kInvalidValue;
   stream->captured = std::make_unique<CGraph>().release();
+  stream->by = std::this_thread::get_id();
   return 0;
 }
 Status cuStreamEndCapture(CStream* stream, CGraph** graph) {

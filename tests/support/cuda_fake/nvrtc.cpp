@@ -1,5 +1,6 @@
 // NVRTC that hands CUDA C++ to the host's compiler. Its "cubin" is a shared library: for each kernel k it has
 // k__run, which takes the addresses of the parameters, and k__parameters, their number.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -118,7 +119,7 @@ Status nvrtcGetCUBINSize(CProgram* program, size_t* size) {
   return 0;
 }
 Status nvrtcGetCUBIN(CProgram* program, char* code) {
-  std::memcpy(code, program->code.data(), program->code.size());
+  std::ranges::copy(program->code, code);
   return 0;
 }
 }

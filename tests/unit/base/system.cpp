@@ -1,6 +1,7 @@
-// What base knows of the process and the machine: signals, shared libraries, memory, energy, log.
+// What base knows of the process and the machine: signals, shared libraries, memory, energy, packages, log.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/process_age.h"
+#include "base/python_packages.h"
 #include "base/stop_signal.h"
 #include "base/text.h"
 #include "support/expect_error.h"
@@ -128,6 +130,42 @@ TEST(Energy, SaysWhyNoCounterAnswers) {
   EnergyMeter locked(folder.path().string());
   EXPECT_EQ(locked.joules(), std::nullopt);
   EXPECT_THAT(locked.why(), testing::HasSubstr("energy_uj may not be read"));
+}
+
+// With the machine's, or alone; one that does not answer adds nothing.
+TEST(Energy, CountsWhatADeviceCounts) {
+  const TemporaryFolder folder;
+  folder.write("class/hwmon/hwmon0/energy1_label", "Esocket0\n");
+  folder.write("class/hwmon/hwmon0/energy1_input", "4000000\n");
+  double taken = 100;
+  EnergyMeter both(folder.path().string()), alone("/nowhere");
+  for (EnergyMeter* const meter : {&both, &alone}) {
+    meter->add("silent", [] { return std::optional<double>(); });
+    meter->add("card", [&] { return std::optional(taken); });
+  }
+  taken = 103;
+  folder.write("class/hwmon/hwmon0/energy1_input", "6000000\n");
+  EXPECT_DOUBLE_EQ(both.joules().value(), 2 + 3);
+  EXPECT_DOUBLE_EQ(alone.joules().value(), 3);
+  EXPECT_EQ(alone.source(), "card");
+  EXPECT_EQ(alone.why(), "");
+  EXPECT_THAT(both.source(), testing::EndsWith(" and card"));
+}
+
+TEST(PythonPackages, AreThoseOfTheEnvironmentFirst) {
+  const TemporaryFolder folder;
+  folder.write("lib/python3.11/site-packages/x/x.py", "");
+  folder.write("lib/python2.7/site-packages/y/y.py", "");
+  const char* const before = std::getenv("VIRTUAL_ENV");
+  const std::string kept = before ? before : "";
+  setenv("VIRTUAL_ENV", folder.path().c_str(), 1);
+  const std::vector<std::filesystem::path> found = python_packages();
+  before ? setenv("VIRTUAL_ENV", kept.c_str(), 1) : unsetenv("VIRTUAL_ENV");
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found[0], folder.path() / "lib/python3.11/site-packages");
+  EXPECT_EQ(std::ranges::count(found, folder.path() / "lib/python2.7/site-packages"), 0);
+  EXPECT_EQ(sorted_entries(found[0]), std::vector{found[0] / "x"});
+  EXPECT_TRUE(sorted_entries("/nowhere").empty());
 }
 
 TEST(Log, WritesWhatItsLevelAllows) {

@@ -24,9 +24,10 @@ class Track {
             }};
   }
   RaceResult race(const std::vector<Entrant>& entrants, double budget) {
-    return temper::race(entrants, budget, [this] { return time_; });
+    return temper::race(entrants, [budget](double) { return budget; }, [this] { return time_; });
   }
   int64_t runs() const { return runs_; }
+  double now() const { return time_; }
   void pass(double seconds) { time_ += seconds; }
 
  private:
@@ -70,6 +71,30 @@ TEST(Race, WhoComesTooLateDoesNotStart) {
   EXPECT_EQ(track.runs(), 2) << "once to warm up, once by the clock";
   EXPECT_THAT(result.results[1].why, HasSubstr("was used up"));
   EXPECT_FALSE(result.results[2].seconds);
+}
+
+// By what a step really takes, not by what was guessed.
+TEST(Race, TheBudgetGoesByTheFirst) {
+  Track track;
+  const RaceResult result = race(
+      {track.entrant("a", 0.5), track.entrant("b", 0.1)}, [](double step) { return race_budget(step * 10); },
+      [&] { return track.now(); });
+  EXPECT_EQ(result.winner, 0) << "half a second for choosing, and the first took one";
+  EXPECT_TRUE(result.results[1].skipped);
+  EXPECT_EQ(track.runs(), 2);
+}
+
+TEST(Race, WhoMayCompileTooLongDoesNotStart) {
+  Track track;
+  const std::vector<Entrant> entrants{track.entrant("a", 0.1, 0.5), track.entrant("b", 0.01, 4)};
+  const RaceResult brief = track.race(entrants, 5);
+  EXPECT_EQ(brief.winner, 0);
+  EXPECT_TRUE(brief.results[1].skipped);
+  EXPECT_THAT(brief.results[1].why, HasSubstr("too short to compile"));
+  EXPECT_LT(brief.seconds, 5);
+  const RaceResult longer = track.race(entrants, 10);
+  EXPECT_EQ(longer.winner, 1);
+  EXPECT_FALSE(longer.results[1].skipped);
 }
 
 TEST(Race, WhoCannotRunIsLeftOut) {

@@ -26,7 +26,7 @@ struct PanelProduct {
   int64_t rows, columns, depth;
   bool adds = false;
   bool pairs = false;
-  const PanelFinish* finish = nullptr;
+  const PanelFinish* finish = nullptr;  // null: nothing; else not with `adds`
 };
 void multiply(const PanelProduct& product);
 

@@ -56,11 +56,13 @@ HWY_INLINE void tile(const PanelProduct& p, const float* a, float* c) {
       for (int j = 0; j < N; ++j) sums[i][j] = Add()(x, columns[j], sums[i][j]);
     }
   }
+  if (p.finish)
+    for (int i = 0; i < R; ++i)
+      for (int j = 0; j < N; ++j) sums[i][j] = finished(sums[i][j], *p.finish, j * kLanes);
   for (int i = 0; i < R; ++i)
     for (int j = 0; j < N; ++j) {
       float* to = c + i * p.c_row + j * kLanes;
-      const V sum = p.adds ? hn::Add(hn::LoadU(d, to), sums[i][j]) : sums[i][j];
-      hn::StoreU(p.finish ? finished(sum, *p.finish, j * kLanes) : sum, d, to);
+      hn::StoreU(p.adds ? hn::Add(hn::LoadU(d, to), sums[i][j]) : sums[i][j], d, to);
     }
 }
 

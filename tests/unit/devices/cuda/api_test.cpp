@@ -21,6 +21,11 @@ namespace temper::cuda {
 namespace {
 
 #if TEMPER_HAS_TOOLKIT
+template <class T>
+struct Held {
+  T value;
+};
+
 // As many parameters, each as wide, and as wide a result.
 template <class Ours, class Theirs>
 struct Alike : std::false_type {};
@@ -28,7 +33,7 @@ template <class R, class... P, class S, class... Q>
 struct Alike<R (*)(P...), S (*)(Q...)> {
   static constexpr bool value = [] {
     if constexpr (sizeof...(P) == sizeof...(Q))
-      return sizeof(R) == sizeof(S) && ((sizeof(P) == sizeof(Q)) && ...);
+      return sizeof(Held<R>) == sizeof(Held<S>) && ((sizeof(Held<P>) == sizeof(Held<Q>)) && ...);
     else
       return false;
   }();

@@ -1,5 +1,6 @@
 // Tensors, donation, what a run asks of the driver, memory, faults and the cache of compiled programs.
 #include <cmath>
+#include <thread>
 
 #include "fake_device.h"
 #include "support/device_cases.h"
@@ -121,6 +122,23 @@ TEST(CudaDevice, WhatTheHostDecidesIsNotCaptured) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(to_doubles(download(fake_device(), loaded.run()))[0], 192);
   EXPECT_EQ(driver_calls("cuStreamBeginCapture_v2"), captured);
   EXPECT_EQ(driver_calls("cuMemcpyDtoHAsync_v2") - read, 3 * (7 + 1));
+}
+
+// Each captures its own launches, however the threads meet.
+TEST(CudaDevice, ThreadsShareAGpu) {
+  fake_device();
+  const auto work = [](float begin) {
+    Loaded loaded(sum_graph(), {floats({begin, 0, 0}), floats({1, 1, 1})});
+    for (int i = 0; i < 50; ++i) {
+      loaded.arguments[0] = loaded.run();
+      loaded.arguments[1] = upload(fake_device(), floats({1, 1, 1}), loaded.executable->program().inputs[1]);
+    }
+    EXPECT_EQ(to_doubles(download(fake_device(), loaded.arguments[0])),
+              (std::vector<double>{begin + 50, 50, 50}));
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back(work, static_cast<float>(100 * i));
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST(CudaDevice, MeasuringALaunchReplaysNoGraph) {

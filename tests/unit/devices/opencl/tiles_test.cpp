@@ -86,7 +86,7 @@ TEST_F(OpenclTiles, TheBitsAreTheSameForAllSizes) {
     std::vector<Tensor> expected;
     for (const std::string& sizes : tile_candidates(opencl_device().open("")->facts().target)) {
       const TargetFacts facts = opencl_device().open("")->facts().target;
-      remember_tiles(facts, "products " + sizes + ", convolutions " + sizes);
+      remember_tiles(facts, concat("products ", sizes, ", convolutions ", sizes));
       const std::unique_ptr<Device> device = opencl_device().open("");
       ASSERT_THAT(tiles_of(*device), testing::HasSubstr(sizes));
       const std::vector<Tensor> found = run_once(*device, graph, inputs);
