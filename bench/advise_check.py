@@ -4,13 +4,12 @@
 bench/advise_check.py [--plugin FILE] [--rounds N] [--seconds S] [--train] [--refresh] [--out FILE.jsonl] [MODEL@BATCH ...]
 
 None of the models is in the calibration set (src/place/probes.cpp). A round measures each model on each device once; measured is
-the median of the rounds' medians. The table gives predicted / measured: 1 is right, 0.8 to 1.25 within 25 %. The last lines say how many
+the median of the quietest round. The table gives predicted / measured: 1 is right, 0.8 to 1.25 within 25 %. The last lines say how many
 are, and for each model whether the device that the predictions choose is the fastest or within 5 % of it.
 """
 import argparse
 import json
 import os
-import statistics
 import subprocess
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def main() -> None:
                     words = ["bench", model, "--batch", batch or "1", "--device", device, "--duration", str(options.seconds), "--no-peaks", *train]
                     measured[device].append(temper(words, options.plugin)["median_ms"])
             for device in predicted:
-                row = {"model": name, "device": device, "predicted_ms": predicted[device], "measured_ms": statistics.median(measured[device])}
+                row = {"model": name, "device": device, "predicted_ms": predicted[device], "measured_ms": min(measured[device])}
                 rows.append(row)
                 print(json.dumps(row), file=out, flush=True)
                 print(f"{name:20} {device:9} predicted {row['predicted_ms']:9.3f} ms  measured {row['measured_ms']:9.3f} ms  "
