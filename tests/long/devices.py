@@ -21,7 +21,7 @@ TRAININGS = {
     "clothing": (10, JOBS["clothing"].model, JOBS["clothing"].data, JOBS["clothing"].options),
     "resnet20": (200, JOBS["cifar"].model, JOBS["cifar"].data, JOBS["cifar"].options.replace("--epochs 5", "--epochs 2")),
 }
-SLOWER = 4  # OpenCL, about
+SLOWER = 2  # OpenCL, about
 STEPS = 20
 SEEDS = {"cifar_cnn": 3, "resnet20": 3}  # what rounds otherwise ends elsewhere: one run is half a point off another
 POINTS = 0.5  # of accuracy, and a sample of a small test set
