@@ -47,6 +47,7 @@ class Machine {
 
   virtual void write(const void* from, Place to, int64_t bytes) const = 0;  // `from` is free on return
   virtual void read(Place from, void* to, int64_t bytes) const = 0;         // done on return
+  virtual void zero(Place at, int64_t bytes) const = 0;
   virtual void copy(Place from, Place to, int64_t bytes) const = 0;
   virtual void finish() const = 0;
 

@@ -63,6 +63,7 @@ struct DeviceFacts {
   double upload_bytes_per_second = 0;  // measured: from this machine's memory to the device's
   double launch_seconds = 0;           // measured: of a run that computes next to nothing
   std::string power_counter;           // where energy is read, empty if nowhere
+  bool on_host = false;                // computes on the processor that this program runs on
 };
 
 class Device {

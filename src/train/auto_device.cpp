@@ -21,6 +21,7 @@ namespace {
 
 constexpr double kFlopsOfAThread = 50e9;  // per second: to know a long job from a short one
 constexpr double kLeastBudget = 1;        // seconds: with less, other devices are not even opened
+constexpr double kForTheHost = 10;        // the same, for other ways to the same processor
 
 struct Job {
   ModelParts parts;
@@ -121,6 +122,10 @@ std::vector<Entrant> entrants(const Setup& setup, const Job& job) {
   for (const std::string& name : device_names()) {
     try {
       Device& device = open_device(name);
+      if (name != "cpu" && device.facts().on_host && race_budget(job.seconds) < kForTheHost) {
+        log_debug("auto: ", name, " is the same processor, and the job too short for the difference");
+        continue;
+      }
       all.push_back({name, [&device, &setup, &job] { return laps_on(device, setup, job); }});
     } catch (const Error& error) {
       log_debug("auto: ", name, " is not here: ", error.what());

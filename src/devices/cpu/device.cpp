@@ -23,6 +23,7 @@ class CpuDevice : public Device {
         concat(facts.target.facts.at("model"), ", ", facts.target.threads,
                facts.target.threads == 1 ? " thread, " : " threads, ", facts.target.facts.at("isa"));
     facts.power_counter = EnergyMeter().source();
+    facts.on_host = true;
     return facts;
   }
 

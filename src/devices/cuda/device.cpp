@@ -1,9 +1,9 @@
-#include "base/check.h"
 #include "devices/cuda/blas.h"
 #include "devices/cuda/cuda.h"
 #include "devices/cuda/driver.h"
 #include "devices/cuda/energy.h"
 #include "launches/executable.h"
+#include "launches/tensors.h"
 #include "runtime/peaks.h"
 
 namespace temper::cuda {
@@ -44,24 +44,8 @@ class CudaDevice : public Device {
   }
   std::optional<double> joules() override { return energy_.joules(); }
 
-  Tensor allocate(const Type& type, int64_t) override {
-    Tensor tensor = driver_->make_tensor(type, this);
-    driver_->zero(driver_->place_of(tensor), tensor.bytes());
-    return tensor;
-  }
-
-  void copy(const Tensor& from, Tensor& to) override {
-    TEMPER_CHECK(from.type() == to.type(), "copy from ", to_string(from.type()), " to ",
-                 to_string(to.type()));
-    if (from.on_host()) {
-      driver_->write(from.data(), driver_->place_of(to), from.bytes());
-    } else if (to.on_host()) {
-      driver_->read(driver_->place_of(from), to.mutable_data(), to.bytes());
-    } else if (from.storage() != to.storage()) {
-      driver_->copy(driver_->place_of(from), driver_->place_of(to), from.bytes());
-      driver_->finish();
-    }
-  }
+  Tensor allocate(const Type& type, int64_t) override { return launches::allocate(*driver_, type, this); }
+  void copy(const Tensor& from, Tensor& to) override { launches::copy(*driver_, from, to); }
 
   std::unique_ptr<Executable> load(std::shared_ptr<const Program> program) override {
     return launches::make_executable(*this, driver_, cuda_vendor(), std::move(program));

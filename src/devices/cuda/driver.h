@@ -51,7 +51,7 @@ class Driver : public launches::Machine, public std::enable_shared_from_this<Dri
   Tensor make_tensor(const Type& type, const void* device) override;
   Place place_of(const Tensor& tensor) const override;
   void write(const void* from, Place to, int64_t bytes) const override;
-  void zero(Place at, int64_t bytes) const;  // in the order of writes
+  void zero(Place at, int64_t bytes) const override;  // in the order of writes
   void read(Place from, void* to, int64_t bytes) const override;
   void copy(Place from, Place to, int64_t bytes) const override;
   void finish() const override;

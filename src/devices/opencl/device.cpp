@@ -1,12 +1,12 @@
 #include <atomic>
 #include <mutex>
 
-#include "base/check.h"
 #include "base/log.h"
 #include "devices/opencl/driver.h"
 #include "devices/opencl/opencl.h"
 #include "devices/opencl/tiles.h"
 #include "launches/executable.h"
+#include "launches/tensors.h"
 #include "runtime/peaks.h"
 
 namespace temper::opencl {
@@ -34,6 +34,7 @@ class OpenclDevice : public Device {
                            {"f64", has_extension("cl_khr_fp64") ? "yes" : "no"}};
     facts_.target.memory_bytes = static_cast<int64_t>(driver_->number(kDeviceMemory));
     facts_.description = concat(driver_->name(), ", ", driver_->number(kDeviceComputeUnits), " units");
+    facts_.on_host = (type & kTypeCpu) != 0;
     if (const std::optional<std::string> tiles = remembered_tiles(facts_.target)) {
       facts_.target.facts[kTilesFact] = *tiles;
       tuned_ = true;
@@ -51,24 +52,8 @@ class OpenclDevice : public Device {
     return with_peaks(facts(), *peaks_);
   }
 
-  Tensor allocate(const Type& type, int64_t) override {
-    Tensor tensor = driver_->make_tensor(type, this);
-    driver_->zero(driver_->place_of(tensor), tensor.bytes());
-    return tensor;
-  }
-
-  void copy(const Tensor& from, Tensor& to) override {
-    TEMPER_CHECK(from.type() == to.type(), "copy from ", to_string(from.type()), " to ",
-                 to_string(to.type()));
-    if (from.on_host()) {
-      driver_->write(from.data(), driver_->place_of(to), from.bytes());
-    } else if (to.on_host()) {
-      driver_->read(driver_->place_of(from), to.mutable_data(), to.bytes());
-    } else if (from.storage() != to.storage()) {
-      driver_->copy(driver_->place_of(from), driver_->place_of(to), from.bytes());
-      driver_->finish();
-    }
-  }
+  Tensor allocate(const Type& type, int64_t) override { return launches::allocate(*driver_, type, this); }
+  void copy(const Tensor& from, Tensor& to) override { launches::copy(*driver_, from, to); }
 
   // Kernels are planned again from the facts, so that the program's have the tiles that were found just now.
   std::unique_ptr<Executable> load(std::shared_ptr<const Program> program) override {

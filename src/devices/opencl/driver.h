@@ -70,13 +70,13 @@ class Driver : public launches::Machine, public std::enable_shared_from_this<Dri
   Place place_of(const Tensor& tensor) const override;
   void write(const void* from, Place to, int64_t bytes) const override;
   void read(Place from, void* to, int64_t bytes) const override;
+  void zero(Place at, int64_t bytes) const override;
   void copy(Place from, Place to, int64_t bytes) const override;
   void finish() const override;
   std::unique_ptr<launches::BuiltKernels> build(const std::string& source) override;
   std::unique_ptr<launches::ReadyLaunch> ready(const launches::BuiltKernels* built, const std::string& kernel,
                                                const launches::Launch& launch) const override;
 
-  void zero(Place at, int64_t bytes) const;
   void launch(CKernel* kernel, int64_t groups, int lanes) const;
   void check(Status status, std::string_view what) const {
     if (status != kSuccess) fail(status, name_, what);

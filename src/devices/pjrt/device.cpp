@@ -32,6 +32,7 @@ class PjrtDevice : public Device {
     facts.target.memory_bytes = client_->memory_bytes();
     facts.description = concat("XLA, ", client_->device_kind(), ", ", client_->replicas(), " of ",
                                client_->addressable(), " devices");
+    facts.on_host = client_->platform_name() == "cpu";
     return facts;
   }
 

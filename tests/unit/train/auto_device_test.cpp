@@ -22,6 +22,7 @@ using testing::IsEmpty;
 // the swift device a tenth of it.
 double the_time = 0;
 int64_t swift_runs = 0;
+bool swift_on_host = false;
 
 class SwiftExecutable : public Executable {
  public:
@@ -44,7 +45,11 @@ class SwiftDevice : public Device {
  public:
   std::string_view name() const override { return "swift"; }
   const Target& target() const override { return cpu::cpu_target(); }
-  DeviceFacts facts() override { return test_device().facts(); }
+  DeviceFacts facts() override {
+    DeviceFacts facts = test_device().facts();
+    facts.on_host = swift_on_host;
+    return facts;
+  }
   Tensor allocate(const Type& type, int64_t layout) override { return test_device().allocate(type, layout); }
   void copy(const Tensor& from, Tensor& to) override { test_device().copy(from, to); }
   std::unique_ptr<Executable> load(std::shared_ptr<const Program> program) override {
@@ -67,7 +72,7 @@ class AutoDeviceTest : public testing::Test {
                        throw Error(ErrorKind::device, "it is not here");
                      },
                      &cpu::cpu_target(), nullptr, nullptr, false});
-    the_time = 0, swift_runs = 0;
+    the_time = 0, swift_runs = 0, swift_on_host = false;
   }
   void TearDown() override { unsetenv("TEMPER_CACHE"); }
 
@@ -108,6 +113,17 @@ TEST_F(AutoDeviceTest, AShortJobLosesNothing) {
   EXPECT_EQ(the_time, 0) << "no clock was read";
   EXPECT_THAT(events_.notes, IsEmpty());
   EXPECT_FALSE(remembered_device("mlp:64-16-4", true));
+}
+
+TEST_F(AutoDeviceTest, OtherWaysToTheProcessorAreForLongJobs) {
+  swift_on_host = true;
+  temper::Setup job = job_of(kLong);
+  job.recipe.max_time = 50;
+  EXPECT_EQ(chosen(job), "cpu");
+  EXPECT_EQ(swift_runs, 0);
+  EXPECT_EQ(the_time, 0) << "nobody to race against";
+  job.recipe.max_time = 0;
+  EXPECT_EQ(chosen(job), "swift");
 }
 
 TEST_F(AutoDeviceTest, ATimeLimitMakesAJobShort) {
