@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <utility>
 
 #include "support/temporary_folder.h"
 #include "temper/error.h"
@@ -18,7 +19,7 @@ using testing::HasSubstr;
 class Track {
  public:
   Entrant entrant(std::string name, double seconds, double compile = 0) {
-    return {name, [this, seconds, compile]() -> std::vector<Lap> {
+    return {std::move(name), [this, seconds, compile]() -> std::vector<Lap> {
               time_ += compile;
               return {{[this, seconds] { time_ += seconds, ++runs_; }}};
             }};
