@@ -120,7 +120,7 @@ class ReadyKernel : public launches::ReadyLaunch {
   void start(std::span<const Place> operands) override {
     if (launch_.groups == 0) return;
     for (uint32_t i = 0; i < operands.size(); ++i) {
-      set(2 * i, sizeof(CMemory*), &operands[i].memory, "take a kernel's memory");
+      set(2 * i, sizeof(CMemory*), static_cast<const void*>(&operands[i].memory), "take a kernel's memory");
       set(2 * i + 1, sizeof(uint64_t), &operands[i].offset, "take a kernel's memory");
     }
     driver_.launch(kernel_, launch_.groups, launch_.lanes);
