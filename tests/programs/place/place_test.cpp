@@ -68,6 +68,7 @@ TEST_F(PlaceProgram, PeaksAreKeptUntilRefreshed) {
   const std::string kept = text_of(only_file("peaks"));
   EXPECT_EQ(json("devices").at("devices").items()[0].at("peaks").dump(), first.at("peaks").dump())
       << "not measured again";
+  EXPECT_EQ(text_of(only_file("peaks")), kept);
   std::ofstream(only_file("peaks")) << "damaged";
   const Outcome again = temper("devices");
   EXPECT_EQ(again.code, 0);
