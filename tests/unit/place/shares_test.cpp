@@ -85,17 +85,18 @@ TEST(ShareWork, EndsWhereNothingIsLeftToTake) {
 }
 
 TEST(ShareWork, AnErrorStopsAll) {
-  WorkShares shares(2);
   std::atomic<int64_t> worked = 0;
-  const auto fail_at = [&](int64_t bad) {
-    worked = 0;
-    share_work(shares, 2, 1000, {.work = [&, bad](size_t, int64_t item) {
+  const auto fail_at_5 = [&](size_t workers) {
+    WorkShares shares(workers);
+    share_work(shares, workers, 1000, {.work = [&](size_t, int64_t item) {
                  ++worked;
-                 if (item == bad) throw Error(ErrorKind::device, "it is gone");
+                 if (item == 5) throw Error(ErrorKind::device, "it is gone");
                }});
   };
-  expect_error(ErrorKind::device, "it is gone", [&] { fail_at(5); });
-  EXPECT_LT(worked, 1000);
+  expect_error(ErrorKind::device, "it is gone", [&] { fail_at_5(1); });
+  EXPECT_EQ(worked, 6);
+  expect_error(ErrorKind::device, "it is gone", [&] { fail_at_5(2); });
+  WorkShares shares(2);
   expect_error(ErrorKind::invalid, "enough", [&] {
     share_work(shares, 2, 1000,
                {.work = [](size_t, int64_t) {},
